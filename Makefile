@@ -1,0 +1,72 @@
+# `make demo` and `make test` set up what they need by themselves, in .venv, on any machine with
+# Python 3.11 or 3.12. Name another one with `make PYTHON=python3.12 test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+
+# ONNX Runtime 1.29 and later report their use to Microsoft unless told not to.
+export ORT_DISABLE_TELEMETRY := 1
+
+# What decides what is installed: when one of these changes, the next run installs again.
+REQUIREMENTS := pyproject.toml constraints.txt
+# The environment of the demo, and the one of the tests, which holds the demo's.
+DEMO := $(VENV)/demo.stamp
+TEST := $(VENV)/test.stamp
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint types proto proto-check bench train clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(DEMO) ## install the service and analyse the example photograph at 0.1 bpp
+	$(BIN)/riskmask analyze examples/astronaut.jpg --bpp 0.1 --out out/demo
+
+test: $(TEST) ## install everything the tests need and run them (ARGS="-m 'not slow'" to choose)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(TEST) ## check style and formatting
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(TEST) ## check the types of what ships
+	$(BIN)/mypy client server model
+
+proto: ## generate the stubs from the contract
+	proto/generate.sh
+
+proto-check: ## check that the stubs match the contract, and lint the contract (needs npm)
+	proto/generate.sh --check
+	proto/lint.sh
+
+bench: $(TEST) ## time the network inside ONNX Runtime
+	$(BIN)/python -m riskmask.model.bench
+
+train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RISKMASK_CORPUS)
+	$(BIN)/python -m riskmask.model.train codec
+	$(BIN)/python -m riskmask.model.label
+	$(BIN)/python -m riskmask.model.train detector
+	$(BIN)/python -m riskmask.model.export
+
+clean: ## remove everything that make made (not runs/)
+	rm -rf $(VENV) .venv-proto .venv-proto-buf out build dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find proto client server model tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/created.stamp:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 12) \
+	  else "riskmask needs Python 3.11 or 3.12; name one with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# One pip command for each environment: a second one would be free to undo what the first chose.
+$(DEMO): $(REQUIREMENTS) | $(VENV)/created.stamp
+	$(INSTALL) --editable '.[server]'
+	@touch $@
+
+$(TEST): $(REQUIREMENTS) | $(VENV)/created.stamp
+	$(INSTALL) --editable '.[server,verify,train,dev]'
+	@touch $(DEMO) $@

@@ -1,0 +1,78 @@
+"""The riskmask client: which pixels a neural codec would change in meaning, and what to do.
+
+Light on purpose: importing it loads neither torch nor onnxruntime, OpenCV or SciPy.
+"""
+
+from riskmask.client._async_client import AsyncClient
+from riskmask.client._client import Client
+from riskmask.client._errors import (
+    DeadlineExceeded,
+    EngineNotInstalled,
+    InternalError,
+    InvalidImage,
+    InvalidRequest,
+    LimitExceeded,
+    NotAuthorized,
+    NotSupported,
+    Overloaded,
+    RiskmaskError,
+    ServiceUnavailable,
+)
+from riskmask.client._fake import FakeTransport
+from riskmask.client._messages import Options
+from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
+from riskmask.client._transport import AsyncTransport, Transport
+from riskmask.client._types import (
+    Analysis,
+    Content,
+    Decision,
+    Effectiveness,
+    Hint,
+    ImageFacts,
+    JpegAdvice,
+    Kind,
+    Mask,
+    MaskType,
+    ModelInfo,
+    Reason,
+    Region,
+    ResolvedTarget,
+)
+
+__all__ = [
+    "Analysis",
+    "AsyncClient",
+    "AsyncTransport",
+    "Client",
+    "CodecInfo",
+    "Content",
+    "DeadlineExceeded",
+    "Decision",
+    "Effectiveness",
+    "EngineNotInstalled",
+    "FakeTransport",
+    "Hint",
+    "HintFormat",
+    "ImageFacts",
+    "InternalError",
+    "InvalidImage",
+    "InvalidRequest",
+    "JpegAdvice",
+    "Kind",
+    "LimitExceeded",
+    "Limits",
+    "Mask",
+    "MaskType",
+    "ModelInfo",
+    "NotAuthorized",
+    "NotSupported",
+    "Options",
+    "Overloaded",
+    "Reason",
+    "Region",
+    "ResolvedTarget",
+    "RiskmaskError",
+    "ServerInfo",
+    "ServiceUnavailable",
+    "Transport",
+]

@@ -1,0 +1,133 @@
+"""The asyncio client: the same methods."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, Unpack
+
+from riskmask.client._channel import DEFAULT_MESSAGE_BYTES, DEFAULT_TIMEOUT, Connection
+from riskmask.client._errors import RiskmaskError
+from riskmask.client._local import LocalTransport
+from riskmask.client._messages import Options, to_analysis, to_message, to_server_info
+from riskmask.client._remote import AsyncRemoteTransport
+from riskmask.client._server_info import ServerInfo
+from riskmask.client._transport import AsyncTransport, Transport
+from riskmask.client._types import Analysis
+from riskmask.v1 import riskmask_pb2 as pb
+
+
+class AsyncClient:
+    """:class:`~riskmask.client.Client` for asyncio. Make it in the event loop that uses it.
+
+    async with AsyncClient("unix:/run/riskmask.sock") as client:
+        analysis = await client.analyze(data, size_bytes=40_000)
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50551",
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_message_bytes: int = DEFAULT_MESSAGE_BYTES,
+        tls: bool = False,
+        root_certificates: bytes | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self._timeout = timeout
+        self._transport: AsyncTransport = (
+            _InThreads(transport)
+            if transport is not None
+            else AsyncRemoteTransport(
+                Connection(address, max_message_bytes, tls, root_certificates)
+            )
+        )
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        model: Path | None = None,
+        profiles: Path | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Self:
+        """As :meth:`Client.local <riskmask.client.Client.local>`; the loop stays free."""
+        return cls(timeout=timeout, transport=LocalTransport(model, profiles))
+
+    async def analyze(
+        self, image: bytes | Path, *, timeout: float | None = None, **options: Unpack[Options]
+    ) -> Analysis:
+        """As :meth:`Client.analyze <riskmask.client.Client.analyze>`."""
+        request = await asyncio.to_thread(to_message, image, options)
+        response = await self._transport.analyze(
+            request, self._timeout if timeout is None else timeout
+        )
+        return to_analysis(response.analysis)
+
+    async def analyze_many(
+        self,
+        images: Iterable[bytes | Path],
+        *,
+        concurrency: int = 2,
+        timeout: float | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncIterator[Analysis | RiskmaskError]:
+        """As :meth:`Client.analyze_many <riskmask.client.Client.analyze_many>`."""
+
+        async def outcome(image: bytes | Path) -> Analysis | RiskmaskError:
+            try:
+                return await self.analyze(image, timeout=timeout, **options)
+            except RiskmaskError as error:
+                return error
+
+        pending: deque[asyncio.Task[Analysis | RiskmaskError]] = deque()
+        try:
+            for image in images:
+                pending.append(asyncio.create_task(outcome(image)))
+                if len(pending) >= concurrency:
+                    yield await pending.popleft()
+            while pending:
+                yield await pending.popleft()
+        finally:
+            for task in pending:
+                task.cancel()
+
+    async def server_info(self, *, timeout: float | None = None) -> ServerInfo:
+        """As :meth:`Client.server_info <riskmask.client.Client.server_info>`."""
+        return to_server_info(
+            await self._transport.server_info(self._timeout if timeout is None else timeout)
+        )
+
+    async def close(self) -> None:
+        """Lets go of the connection or the engine."""
+        await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class _InThreads:
+    """A blocking transport, off the event loop."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+        return await asyncio.to_thread(self._transport.analyze, request, timeout)
+
+    async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
+        return await asyncio.to_thread(self._transport.server_info, timeout)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._transport.close)

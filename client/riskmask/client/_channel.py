@@ -1,0 +1,81 @@
+"""How this package connects: addresses, credentials, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import grpc
+
+from riskmask.client._errors import STATUS_KEY, LimitExceeded, RiskmaskError, from_status
+from riskmask.v1 import riskmask_pb2 as pb
+
+DEFAULT_TIMEOUT: Final = 30.0
+DEFAULT_MESSAGE_BYTES: Final = 72 << 20  # the server's own default
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a server is and how to talk to it.
+
+    Attributes:
+        address: ``HOST:PORT`` or ``unix:PATH``.
+        max_message_bytes: of one message in either direction.
+        tls: encrypt; always on when certificates are given.
+        root_certificates: PEM of the authorities to trust instead of the system's.
+    """
+
+    address: str
+    max_message_bytes: int = DEFAULT_MESSAGE_BYTES
+    tls: bool = False
+    root_certificates: bytes | None = None
+
+    @property
+    def credentials(self) -> grpc.ChannelCredentials | None:
+        """For a secure channel, or None for a plain one."""
+        if self.tls or self.root_certificates is not None:
+            return grpc.ssl_channel_credentials(self.root_certificates)
+        return None
+
+    @property
+    def options(self) -> list[tuple[str, Any]]:
+        """Channel arguments."""
+        options: list[tuple[str, Any]] = [
+            ("grpc.max_send_message_length", self.max_message_bytes),
+            ("grpc.max_receive_message_length", self.max_message_bytes),
+        ]
+        if self.address.startswith("unix:"):
+            # the default authority of a Unix socket is its path, which HTTP/2 servers may refuse
+            options.append(("grpc.default_authority", "localhost"))
+        if self.address.startswith(("unix:", "localhost:", "127.", "[::1]")):
+            options.append(("grpc.enable_http_proxy", 0))
+        return options
+
+    def check_size(self, request: pb.AnalyzeRequest) -> None:
+        """Refuses what would not go through.
+
+        Raises:
+            LimitExceeded: the request is larger than a message may be.
+        """
+        size = request.ByteSize()
+        if size > self.max_message_bytes:
+            raise LimitExceeded(
+                "MESSAGE_TOO_LARGE",
+                f"the request has {size} bytes and max_message_bytes is {self.max_message_bytes}",
+            )
+
+
+def to_error(failure: grpc.RpcError, address: str) -> RiskmaskError:
+    """The error behind a failed call: the server's own words where it had any."""
+    metadata = cast(Iterable[tuple[str, bytes]], failure.trailing_metadata() or ())
+    for key, value in metadata:
+        if key == STATUS_KEY:
+            return from_status(pb.Status.FromString(value))
+    code = failure.code()
+    details = failure.details() or code.name.lower()
+    if code is grpc.StatusCode.UNAVAILABLE:
+        details = f"no riskmask server answers at {address} ({details})"
+    number: int = code.value[0]
+    reason = "MESSAGE_TOO_LARGE" if code is grpc.StatusCode.RESOURCE_EXHAUSTED else code.name
+    return from_status(pb.Status(code=number, reason=reason, message=details))

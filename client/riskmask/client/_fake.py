@@ -1,0 +1,38 @@
+"""A transport for the tests of code that uses this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from riskmask.v1 import riskmask_pb2 as pb
+
+
+class FakeTransport:
+    """Answers each request with what a function returns; no server, no model.
+
+        def answer(request: pb.AnalyzeRequest) -> pb.Analysis:
+            return pb.Analysis(decision=pb.DECISION_ENCODE)
+
+        client = Client(transport=FakeTransport(answer))
+
+    A function that raises a :class:`~riskmask.client.RiskmaskError` plays a failing server.
+
+    Attributes:
+        requests: what was asked so far.
+    """
+
+    def __init__(self, answer: Callable[[pb.AnalyzeRequest], pb.Analysis]) -> None:
+        self._answer = answer
+        self.requests: list[pb.AnalyzeRequest] = []
+
+    def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+        """What the function returns."""
+        self.requests.append(request)
+        return pb.AnalyzeResponse(analysis=self._answer(request))
+
+    def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
+        """A server with nothing but a version."""
+        return pb.GetServerInfoResponse(server_version="fake")
+
+    def close(self) -> None:
+        """Nothing to let go of."""

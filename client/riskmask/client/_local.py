@@ -1,0 +1,86 @@
+"""The engine in this process, behind the same messages as a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from riskmask.client._channel import DEFAULT_MESSAGE_BYTES
+from riskmask.client._errors import (
+    DeadlineExceeded,
+    EngineNotInstalled,
+    ServiceUnavailable,
+    from_status,
+)
+from riskmask.v1 import riskmask_pb2 as pb
+
+T = TypeVar("T")
+
+
+class LocalTransport:
+    """Calls the server's own functions, so answers and errors are those of a server.
+
+    Analyses run one at a time, each on all of the cores that this process may use.
+
+    Args:
+        model: an ONNX file instead of the packaged model.
+        profiles: a folder of codec profiles beside the packaged ones.
+
+    Raises:
+        EngineNotInstalled: ``riskmask[server]`` is not installed.
+        InternalError: the model cannot be used.
+    """
+
+    def __init__(self, model: Path | None = None, profiles: Path | None = None) -> None:
+        try:
+            from riskmask.server import calls, status
+            from riskmask.server.loading import load_engine
+        except ModuleNotFoundError as missing:
+            raise EngineNotInstalled(
+                "ENGINE_NOT_INSTALLED",
+                f"the engine needs {missing.name}: pip install 'riskmask[server]', "
+                "or name a server's address",
+            ) from None
+        self._calls = calls
+        self._to_status = status.to_status
+        self._engine = self._translated(partial(load_engine, model=model, profiles=profiles))
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="riskmask-engine")
+
+    def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+        """The engine's answer for one image."""
+        call = partial(self._calls.analyze, self._engine, request)
+        return self._within(call, timeout)
+
+    def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
+        """What the engine can do."""
+        return self._translated(
+            partial(self._calls.server_info, self._engine, DEFAULT_MESSAGE_BYTES)
+        )
+
+    def close(self) -> None:
+        """Waits for the analysis that runs; drops those that wait."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _within(self, call: Callable[[], T], timeout: float) -> T:
+        try:
+            future = self._pool.submit(self._translated, call)
+        except RuntimeError:
+            raise ServiceUnavailable("CLOSED", "this client is closed") from None
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            raise DeadlineExceeded(
+                "DEADLINE_EXCEEDED", f"no answer within {timeout:g} s; allow more with timeout="
+            ) from None
+        except CancelledError:
+            raise ServiceUnavailable("CLOSED", "this client was closed") from None
+
+    def _translated(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except Exception as error:
+            raise from_status(self._to_status(error)) from error

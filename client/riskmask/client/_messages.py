@@ -1,0 +1,248 @@
+"""Between the contract's messages and this package's types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from riskmask.client._errors import InvalidImage, InvalidRequest, NotSupported
+from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
+from riskmask.client._types import (
+    Analysis,
+    Content,
+    Decision,
+    Effectiveness,
+    Hint,
+    ImageFacts,
+    JpegAdvice,
+    Kind,
+    Mask,
+    MaskType,
+    ModelInfo,
+    Reason,
+    Region,
+    ResolvedTarget,
+)
+from riskmask.v1 import riskmask_pb2 as pb
+
+_MASK_NUMBERS = {
+    MaskType.RISK: pb.MASK_TYPE_RISK,
+    MaskType.TEXT: pb.MASK_TYPE_TEXT,
+    MaskType.FACE: pb.MASK_TYPE_FACE,
+    MaskType.SYMBOL: pb.MASK_TYPE_SYMBOL,
+    MaskType.HIGH_IMPACT: pb.MASK_TYPE_HIGH_IMPACT,
+}
+
+
+class Options(TypedDict, total=False):
+    """What an analysis may be told beside the image; what is left out gets the server's default.
+
+    Attributes:
+        codec: name of the codec profile that is going to encode.
+        bpp: the size asked for in bits per pixel, over 0. At most one of the three sizes.
+        size_bytes: the size asked for in bytes, over 0.
+        quality: the codec's own quality parameter.
+        masks: the maps wanted with the answer.
+        hint_formats: the hints wanted with the answer, by name.
+        preset: name of a policy.
+        threshold: a pixel at or over this risk belongs to a region; in (0, 1).
+        content_weights: factor on the risk in [0, 1] by content: text, face, symbol, other.
+        smallest_region: area in pixels under which a region is dropped, at least 0.
+        priority: ``live`` while somebody waits, ``batch`` for a back catalogue.
+    """
+
+    codec: str | None
+    bpp: float | None
+    size_bytes: int | None
+    quality: float | None
+    masks: Iterable[MaskType | str]
+    hint_formats: Iterable[str]
+    preset: str | None
+    threshold: float | None
+    content_weights: Mapping[str, float] | None
+    smallest_region: int | None
+    priority: Literal["live", "batch"]
+
+
+def to_message(image: bytes | Path, options: Options) -> pb.AnalyzeRequest:
+    """The request for one image.
+
+    Raises:
+        InvalidRequest: two sizes at once, or an option that does not exist.
+        InvalidImage: the file cannot be read.
+    """
+    unknown = set(options) - set(Options.__annotations__)
+    if unknown:
+        raise TypeError(f"unknown option {', '.join(sorted(unknown))}")
+    return pb.AnalyzeRequest(
+        image=pb.Image(encoded=_bytes(image)),
+        codec=options.get("codec") or "",
+        target=_target(options),
+        hint_formats=list(options.get("hint_formats") or ()),
+        masks=[_mask_number(str(mask)) for mask in options.get("masks") or ()],
+        policy=_policy(options),
+        priority=_priority(options.get("priority", "live")),
+    )
+
+
+def _bytes(image: bytes | Path) -> bytes:
+    if not isinstance(image, Path):
+        return bytes(image)
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        raise InvalidImage("UNREADABLE_IMAGE", f"cannot be read: {error.strerror}") from error
+
+
+def _target(options: Options) -> pb.Target | None:
+    sizes = (options.get("bpp"), options.get("size_bytes"), options.get("quality"))
+    if sum(size is not None for size in sizes) > 1:
+        raise InvalidRequest("INVALID_REQUEST", "give at most one of bpp, size_bytes and quality")
+    match sizes:
+        case (None, None, None):
+            return None
+        case (bpp, None, None):
+            return pb.Target(bpp=bpp)
+        case (None, size_bytes, None):
+            return pb.Target(size_bytes=size_bytes)
+        case (_, _, quality):
+            return pb.Target(quality=quality)
+
+
+def _mask_number(name: str) -> pb.MaskType:
+    try:
+        return _MASK_NUMBERS[MaskType(name)]
+    except ValueError:
+        raise InvalidRequest(
+            "INVALID_REQUEST", f"masks: {name!r} is none of {', '.join(MaskType)}"
+        ) from None
+
+
+def _policy(options: Options) -> pb.Policy:
+    weights = options.get("content_weights")
+    contents = ("text", "face", "symbol", "other")
+    if weights and not set(weights) <= set(contents):
+        raise InvalidRequest(
+            "INVALID_REQUEST", f"content_weights: the contents are {', '.join(contents)}"
+        )
+    return pb.Policy(
+        preset=options.get("preset") or "",
+        threshold=options.get("threshold"),
+        content_weights=pb.ContentWeights(**weights) if weights else None,
+        smallest_region=options.get("smallest_region"),
+    )
+
+
+def _priority(name: str) -> pb.Priority:
+    numbers = {"live": pb.PRIORITY_LIVE, "batch": pb.PRIORITY_BATCH}
+    if name not in numbers:
+        raise InvalidRequest("INVALID_REQUEST", "priority: live or batch")
+    return numbers[name]
+
+
+def to_analysis(message: pb.Analysis) -> Analysis:
+    """The answer as this package's type."""
+    return Analysis(
+        decision=_decision(message.decision),
+        reasons=tuple(Reason(_reason_code(item.code), item.message) for item in message.reasons),
+        image=ImageFacts(
+            message.image.width,
+            message.image.height,
+            message.image.sha256,
+            message.image.format,
+            tuple(message.image.notes),
+        ),
+        target=ResolvedTarget(message.target.codec, message.target.bpp, message.target.level),
+        regions=tuple(_region(region) for region in message.regions),
+        risk_area_fraction=message.risk_area_fraction,
+        safe_bpp=message.safe_bpp if message.HasField("safe_bpp") else None,
+        jpeg=JpegAdvice(
+            message.jpeg.quality, message.jpeg.subsampling, message.jpeg.estimated_bytes
+        ),
+        model=ModelInfo(message.model.name, message.model.sha256),
+        hints=tuple(
+            Hint(
+                hint.format,
+                hint.data,
+                hint.grid.columns,
+                hint.grid.rows,
+                hint.grid.block,
+                _effectiveness(hint.effectiveness),
+            )
+            for hint in message.hints
+        ),
+        masks=tuple(
+            Mask(
+                MaskType(pb.MaskType.Name(mask.type).removeprefix("MASK_TYPE_")),
+                mask.png,
+                mask.stride,
+            )
+            for mask in message.masks
+        ),
+    )
+
+
+def _decision(number: pb.Decision) -> Decision:
+    try:
+        return Decision(pb.Decision.Name(number).removeprefix("DECISION_"))
+    except ValueError:
+        raise NotSupported(
+            "UNKNOWN_DECISION", "the server's decision is newer than this client; upgrade riskmask"
+        ) from None
+
+
+def _reason_code(number: pb.ReasonCode) -> str:
+    known = number in pb.ReasonCode.values()
+    return pb.ReasonCode.Name(number).removeprefix("REASON_CODE_") if known else f"CODE_{number}"
+
+
+def _region(message: pb.Region) -> Region:
+    box, content, kind = message.box, message.content, message.kind
+    return Region(
+        box=(box.x, box.y, box.width, box.height),
+        polygon=tuple((point.x, point.y) for point in message.polygon),
+        content=Content(content.text, content.face, content.symbol),
+        risk=message.risk,
+        kind=Kind(kind.amplitude, kind.geometry, kind.shape),
+        high_impact=message.high_impact,
+        safe_level=message.safe_level if message.HasField("safe_level") else None,
+        safe_bpp=message.safe_bpp if message.HasField("safe_bpp") else None,
+    )
+
+
+def _effectiveness(number: pb.Effectiveness) -> Effectiveness:
+    return Effectiveness(pb.Effectiveness.Name(number).removeprefix("EFFECTIVENESS_"))
+
+
+def to_server_info(message: pb.GetServerInfoResponse) -> ServerInfo:
+    """What a server says of itself as this package's type."""
+    return ServerInfo(
+        version=message.server_version,
+        model=ModelInfo(message.model.name, message.model.sha256),
+        codecs=tuple(
+            CodecInfo(
+                name=codec.name,
+                description=codec.description,
+                version=codec.version,
+                quality=(codec.quality.minimum, codec.quality.maximum),
+                quality_meaning=codec.quality.meaning,
+                level=(codec.level.minimum, codec.level.maximum),
+            )
+            for codec in message.codecs
+        ),
+        hint_formats=tuple(
+            HintFormat(hint.name, _effectiveness(hint.effectiveness))
+            for hint in message.hint_formats
+        ),
+        limits=Limits(
+            message.limits.max_image_bytes,
+            message.limits.max_image_pixels,
+            message.limits.max_image_side,
+            message.limits.max_message_bytes,
+        ),
+        input_formats=tuple(message.input_formats),
+        policy_presets=tuple(message.policy_presets),
+        default_codec=message.default_codec,
+        default_bpp=message.default_bpp,
+    )

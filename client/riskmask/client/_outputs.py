@@ -1,0 +1,81 @@
+"""The files that a run writes for each image."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from riskmask.client._overlay import draw_overlay
+from riskmask.client._picture import load_for_display
+from riskmask.client._types import Analysis, Mask, MaskType
+
+OVERLAY_LONGEST = 2400
+
+
+def output_paths(image: Path, folder: Path) -> tuple[Path, Path, Path]:
+    """``NAME.json``, ``NAME.risk.png`` and ``NAME.overlay.png``; NAME keeps its extension."""
+    return (
+        folder / f"{image.name}.json",
+        folder / f"{image.name}.risk.png",
+        folder / f"{image.name}.overlay.png",
+    )
+
+
+def write_outputs(image: Path, analysis: Analysis, folder: Path, threshold: float) -> None:
+    """Writes the three files; each appears whole or not at all.
+
+    Args:
+        image: the file that was analysed.
+        analysis: with its RISK mask.
+        folder: is there already.
+        threshold: of the policy, for the overlay's legend; in (0, 1).
+
+    Raises:
+        OSError: the image cannot be read again, or a file cannot be written.
+    """
+    as_json, as_risk, as_overlay = output_paths(image, folder)
+    cells = analysis.mask(MaskType.RISK)
+    size = (analysis.image.width, analysis.image.height)
+    full = risk_picture(cells, size, size)
+    write_atomically(as_risk, lambda file: full.save(file, "PNG"))
+    text = analysis.to_json() + "\n"
+    write_atomically(as_json, lambda file: file.write(text.encode()))
+    picture = load_for_display(image, OVERLAY_LONGEST)
+    overlay = draw_overlay(picture, risk_picture(cells, size, picture.size), analysis, threshold)
+    write_atomically(as_overlay, lambda file: overlay.save(file, "PNG"))
+
+
+def risk_picture(mask: Mask, image: tuple[int, int], size: tuple[int, int]) -> Image.Image:
+    """A mask as an 8-bit grey picture of any size, bilinear between the centres of its cells.
+
+    Args:
+        mask: of the image.
+        image: width and height of the upright image.
+        size: width and height wanted.
+    """
+    with Image.open(BytesIO(mask.png), formats=["PNG"]) as cells:
+        # the last cells may reach beyond the image
+        box = (0, 0, image[0] / mask.stride, image[1] / mask.stride)
+        return cells.convert("L").resize(size, Image.Resampling.BILINEAR, box=box)
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Writes beside the path and renames, so that no reader ever sees half a file."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".riskmask-", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(0o666 & ~umask)  # mkstemp's files are private
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,33 @@
+"""A picture to draw on: what a viewer shows, at a size that a screen can hold."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+
+def load_for_display(path: Path, longest: int) -> Image.Image:
+    """The upright image as RGB, its longer side at most ``longest`` pixels.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with warnings.catch_warnings():
+        # the engine has accepted its size by now
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as opened:
+            opened.draft("RGB", (longest, longest))  # JPEG alone: decodes at a reduced scale
+            opened.load()
+            upright = ImageOps.exif_transpose(opened)
+    if upright.mode.startswith("I;16"):
+        upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
+    if upright.has_transparency_data:
+        upright = Image.alpha_composite(
+            Image.new("RGBA", upright.size, "white"), upright.convert("RGBA")
+        )
+    picture = upright.convert("RGB")
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    return picture

@@ -1,0 +1,75 @@
+"""Transports to a server."""
+
+from __future__ import annotations
+
+import grpc
+
+from riskmask.client._channel import Connection, to_error
+from riskmask.v1 import riskmask_pb2 as pb
+from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
+
+
+class RemoteTransport:
+    """One channel to one server."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        credentials = connection.credentials
+        if credentials is None:
+            self._channel = grpc.insecure_channel(connection.address, connection.options)
+        else:
+            self._channel = grpc.secure_channel(connection.address, credentials, connection.options)
+        self._stub = pb_grpc.RiskServiceStub(self._channel)
+
+    def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+        """The server's answer for one image."""
+        self._connection.check_size(request)
+        try:
+            return self._stub.Analyze(request, timeout=timeout)
+        except grpc.RpcError as failure:
+            raise to_error(failure, self._connection.address) from None
+
+    def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
+        """What the server says of itself."""
+        try:
+            return self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
+        except grpc.RpcError as failure:
+            raise to_error(failure, self._connection.address) from None
+
+    def close(self) -> None:
+        """Closes the channel; calls in flight fail."""
+        self._channel.close()
+
+
+class AsyncRemoteTransport:
+    """:class:`RemoteTransport` for asyncio; make it in the event loop that uses it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        credentials = connection.credentials
+        if credentials is None:
+            self._channel = grpc.aio.insecure_channel(connection.address, connection.options)
+        else:
+            self._channel = grpc.aio.secure_channel(
+                connection.address, credentials, connection.options
+            )
+        self._stub = pb_grpc.RiskServiceStub(self._channel)
+
+    async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+        """The server's answer for one image."""
+        self._connection.check_size(request)
+        try:
+            return await self._stub.Analyze(request, timeout=timeout)
+        except grpc.RpcError as failure:
+            raise to_error(failure, self._connection.address) from None
+
+    async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
+        """What the server says of itself."""
+        try:
+            return await self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
+        except grpc.RpcError as failure:
+            raise to_error(failure, self._connection.address) from None
+
+    async def close(self) -> None:
+        """Closes the channel; calls in flight fail."""
+        await self._channel.close()

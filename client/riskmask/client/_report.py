@@ -1,0 +1,116 @@
+"""What a run prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from riskmask.client._server_info import ServerInfo
+from riskmask.client._types import Analysis, Content, Decision, Kind, Region
+
+DECISION_STYLES: Final = {
+    Decision.ENCODE: "bold green",
+    Decision.ENCODE_WITH_HINTS: "bold blue",
+    Decision.RAISE_RATE: "bold yellow",
+    Decision.FALLBACK_JPEG: "bold red",
+}
+REGIONS_SHOWN: Final = 20
+
+
+def printable(text: str) -> str:
+    """The text on one line, without characters that a terminal would obey."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
+def print_analysis(console: Console, image: Path, analysis: Analysis) -> None:
+    """Decision, reasons and the regions of highest risk."""
+    target, facts = analysis.target, analysis.image
+    head = Text(printable(image.name), style="bold")
+    head.append("  ")
+    head.append(analysis.decision, style=DECISION_STYLES[analysis.decision])
+    console.print(head, soft_wrap=True)
+    console.print(
+        f"  {facts.width} x {facts.height} {facts.format}, {target.codec} at {target.bpp:.3f} bpp "
+        f"(level {target.level:.2f}), {analysis.risk_area_fraction:.1%} of the area at risk",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    for reason in analysis.reasons:
+        text = Text(f"  {reason.code}", style="cyan")
+        text.append(f": {printable(reason.message)}", style="default")
+        console.print(text, soft_wrap=True)
+    jpeg = analysis.jpeg
+    advice = f"quality {jpeg.quality}, {jpeg.subsampling}, about {jpeg.estimated_bytes:,} bytes"
+    console.print(f"  JPEG: {advice}", markup=False, highlight=False, soft_wrap=True)
+    for note in facts.notes:
+        console.print(f"  note: {printable(note)}", markup=False, highlight=False, soft_wrap=True)
+    if analysis.regions:
+        console.print(regions_table(analysis.regions))
+    more = len(analysis.regions) - REGIONS_SHOWN
+    if more > 0:
+        console.print(f"  and {more} more regions", markup=False, highlight=False)
+    console.print()
+
+
+def regions_table(regions: tuple[Region, ...]) -> Table:
+    """One row per region, at most 20, those of highest risk first."""
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column("x, y, w, h", no_wrap=True)
+    table.add_column("content", no_wrap=True)
+    table.add_column("risk", justify="right")
+    table.add_column("impact", justify="right")
+    table.add_column("kind", no_wrap=True)
+    table.add_column("safe bpp", justify="right")
+    table.add_column("safe level", justify="right")
+    for region in sorted(regions, key=lambda region: -region.risk)[:REGIONS_SHOWN]:
+        kind, _ = strongest(region.kind)
+        content, probability = strongest(region.content)
+        table.add_row(
+            ", ".join(str(number) for number in region.box),
+            f"{content} {probability:.2f}",
+            f"{region.risk:.2f}",
+            f"{region.high_impact:.2f}",
+            kind,
+            "none" if region.safe_bpp is None else f"{region.safe_bpp:.3f}",
+            "none" if region.safe_level is None else f"{region.safe_level:.2f}",
+        )
+    return table
+
+
+def strongest(probabilities: Content | Kind) -> tuple[str, float]:
+    """Name and value of the largest."""
+    values: dict[str, float] = vars(probabilities)
+    return max(values.items(), key=lambda item: item[1])
+
+
+def print_server_info(console: Console, info: ServerInfo) -> None:
+    """Version, model, codecs, hint formats and limits."""
+    limits = info.limits
+    rows = {
+        "version": info.version,
+        "model": f"{info.model.name} (sha256 {info.model.sha256})",
+        "input": ", ".join(info.input_formats),
+        "limits": f"{limits.max_image_bytes:,} bytes, {limits.max_image_pixels:,} pixels, "
+        f"{limits.max_image_side:,} a side",
+        "presets": ", ".join(info.policy_presets),
+        "default": f"{info.default_codec} at {info.default_bpp:g} bpp",
+    }
+    for hint in info.hint_formats:
+        rows[f"hint {hint.name}"] = hint.effectiveness.lower().replace("_", " ")
+    for codec in info.codecs:
+        low, high = codec.quality
+        rows[f"codec {codec.name}"] = (
+            f"quality {low:g} to {high:g} ({codec.quality_meaning}), "
+            f"levels {codec.level[0]:g} to {codec.level[1]:g}: {codec.description}"
+        )
+    for name, text in rows.items():
+        line = Text(f"{name}: ", style="bold")
+        line.append(printable(text), style="default")
+        console.print(line, soft_wrap=True)

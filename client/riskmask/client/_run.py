@@ -1,0 +1,89 @@
+"""Many images, one run: a progress bar, results as they come, errors that end nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from riskmask.client._client import Client
+from riskmask.client._errors import NotAuthorized, RiskmaskError, ServiceUnavailable
+from riskmask.client._messages import Options
+from riskmask.client._outputs import write_outputs
+from riskmask.client._report import print_analysis, printable
+from riskmask.client._types import Analysis, MaskType
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is done with each image.
+
+    Attributes:
+        options: of every analysis.
+        out: folder for the files, which exists; None writes none.
+        threshold: of the policy, for the overlays' legend.
+        concurrency: images in the works at the same time.
+    """
+
+    options: Options
+    out: Path | None
+    threshold: float
+    concurrency: int
+
+    def over(self, files: Sequence[Path], client: Client) -> int:
+        """Analyses the files in order; prints each result, and each failure on one line.
+
+        Returns:
+            how many failed.
+
+        Raises:
+            ServiceUnavailable, NotAuthorized: no further image would fare better.
+        """
+        out, err = Console(), Console(stderr=True)
+        options: Options = {**self.options}
+        if self.out is not None:
+            options["masks"] = (MaskType.RISK,)
+        failed = 0
+        with progress_bar(out, err, len(files)) as progress:
+            task = progress.add_task("analysing", total=len(files))
+            outcomes = client.analyze_many(files, concurrency=self.concurrency, **options)
+            for file, outcome in zip(files, outcomes, strict=True):
+                problem = self._finish(file, outcome, out)
+                if problem is not None:
+                    failed += 1
+                    line = f"riskmask: {printable(str(file))}: {printable(problem)}"
+                    err.print(line, markup=False, highlight=False, soft_wrap=True)
+                progress.advance(task)
+        return failed
+
+    def _finish(self, file: Path, outcome: Analysis | RiskmaskError, out: Console) -> str | None:
+        """Prints and writes one result; what went wrong, or None."""
+        if isinstance(outcome, ServiceUnavailable | NotAuthorized):
+            raise outcome
+        if isinstance(outcome, RiskmaskError):
+            return outcome.message
+        print_analysis(out, file, outcome)
+        if self.out is not None:
+            try:
+                write_outputs(file, outcome, self.out, self.threshold)
+            except OSError as error:
+                return f"its files could not be written: {error}"
+        return None
+
+
+def progress_bar(out: Console, err: Console, images: int) -> Progress:
+    """A bar below the results where they go to a terminal, on stderr where they do not."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=out if out.is_terminal else err,
+        # rich would lead stderr to stdout
+        redirect_stderr=sys.stderr.isatty(),
+        disable=images < 2,
+    )

@@ -1,0 +1,109 @@
+"""What an annotator is: it looks at an original and a reconstruction and says what changed in meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ContentName = Literal["text", "face", "symbol"]
+KindName = Literal["amplitude", "geometry", "shape"]
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A symbol whose identity is known, as it was drawn.
+
+    Attributes:
+        family: name of the icon family in the glyph bank.
+        name: the icon's name inside it.
+        box: x, y, width, height in whole pixels of the image.
+        ink: the drawing colour, RGB.
+    """
+
+    family: str
+    name: str
+    box: tuple[int, int, int, int]
+    ink: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class KnownRegion:
+    """A place in the original whose content is known.
+
+    Attributes:
+        content: what is there.
+        polygon: corners (x, y) in pixels, clockwise from the text's top left.
+        transcription: the true string, or None where only the place is known.
+        glyph: for rendered symbols.
+        barcode: the symbol is a barcode and the transcription its payload.
+    """
+
+    content: ContentName
+    polygon: tuple[tuple[float, float], ...]
+    transcription: str | None = None
+    glyph: Glyph | None = None
+    barcode: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One measured miscompression.
+
+    Attributes:
+        region: index into the known regions.
+        content: what is there.
+        kind: what happened.
+        high_impact: a symbol (letter, digit, sign, icon) became another one.
+        severity: in [0, 1].
+        evidence: in words.
+        polygon: the place, corners (x, y) in pixels.
+    """
+
+    region: int
+    content: ContentName
+    kind: KindName
+    high_impact: bool
+    severity: float
+    evidence: str
+    polygon: tuple[tuple[float, float], ...]
+
+
+class Examination(Protocol):
+    """An original that an annotator has read once, ready to judge reconstructions of it."""
+
+    @property
+    def judged(self) -> Sequence[int]:
+        """Indices of the regions that can be judged; of the others nobody can tell."""
+        ...
+
+    def judge(
+        self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
+    ) -> Mapping[int, Finding]:
+        """Findings by region index; a judged region that is not in the result is unchanged.
+
+        Args:
+            reconstruction: (H, W, 3) uint8 RGB, the original's size.
+            regions: which of the judged regions to look at; default all.
+        """
+        ...
+
+
+class Annotator(Protocol):
+    """One way to see a change of meaning. One file, one line in the registry."""
+
+    name: str
+
+    def examine(
+        self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]
+    ) -> Examination:
+        """Read the original.
+
+        Args:
+            original: (H, W, 3) uint8 RGB.
+            regions: all known regions of the image; the annotator picks those of its content.
+        """
+        ...

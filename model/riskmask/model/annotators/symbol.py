@@ -1,0 +1,195 @@
+"""Symbols: which glyph of its family does the reconstruction match best? Not the one that is there.
+
+Rendered icons are compared with every other icon of their family, drawn at the same place and
+size; barcodes are decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import zxingcpp
+from numpy.typing import NDArray
+
+from riskmask.model.annotators.base import Finding, Glyph, KindName, KnownRegion
+from riskmask.model.annotators.glyphs import GlyphBank
+
+MATCH = 0.55  # correlation with its own glyph under which nobody would call it that glyph
+MARGIN = 0.03  # how far ahead of every other glyph the original's own must be to be judged
+FADED = 0.35  # share of the original's contrast under which a glyph counts as gone
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well a place matches its own glyph and the best other one of the family.
+
+    Attributes:
+        own, other: correlation in [-1, 1].
+        other_name: the best other glyph's name.
+        contrast: strength of the own glyph, in grey values from no ink to full ink.
+    """
+
+    own: float
+    other: float
+    other_name: str
+    contrast: float
+
+
+class SymbolAnnotator:
+    """Matches rendered icons against their family and decodes barcodes."""
+
+    name = "symbol"
+
+    def __init__(self, bank: GlyphBank) -> None:
+        self._bank = bank
+
+    def examine(
+        self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]
+    ) -> SymbolExamination:
+        """Judge the regions whose glyph is clearly itself, or whose barcode decodes."""
+        matches: dict[int, Match] = {}
+        payloads: dict[int, str] = {}
+        for index, region in enumerate(regions):
+            if region.content != "symbol":
+                continue
+            if region.glyph is not None:
+                match = match_glyph(original, region.glyph, self._bank)
+                if match.own >= MATCH and match.own >= match.other + MARGIN:
+                    matches[index] = match
+            elif region.barcode:
+                payload = decode_barcode(original, region)
+                known = region.transcription
+                if payload is not None and (known is None or payload.strip() == known.strip()):
+                    payloads[index] = payload
+        return SymbolExamination(self._bank, regions, matches, payloads)
+
+
+
+
+class SymbolExamination:
+    """An original whose recognisable symbols are known."""
+
+    def __init__(
+        self,
+        bank: GlyphBank,
+        regions: Sequence[KnownRegion],
+        matches: Mapping[int, Match],
+        payloads: Mapping[int, str],
+    ) -> None:
+        self._bank = bank
+        self._regions = regions
+        self._matches = matches
+        self._payloads = payloads
+
+    @property
+    def judged(self) -> Sequence[int]:
+        """Indices of the regions recognised in the original."""
+        return (*self._matches, *self._payloads)
+
+    def judge(
+        self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
+    ) -> Mapping[int, Finding]:
+        """Findings where a glyph matches another better, fades away, or a barcode is lost."""
+        wanted = set(self.judged if regions is None else regions)
+        findings: dict[int, Finding] = {}
+        for index in wanted & set(self._matches):
+            found = self._judge_glyph(reconstruction, index)
+            if found is not None:
+                findings[index] = found
+        for index in wanted & set(self._payloads):
+            payload = decode_barcode(reconstruction, self._regions[index])
+            truth = self._payloads[index]
+            if payload != truth:
+                shown = "does not decode" if payload is None else f"'{payload}'"
+                findings[index] = self._finding(
+                    index, "shape", payload is not None, 1.0, f"barcode '{truth}' → {shown}"
+                )
+        return findings
+
+    def _judge_glyph(self, reconstruction: NDArray[np.uint8], index: int) -> Finding | None:
+        glyph = self._regions[index].glyph
+        assert glyph is not None  # only glyphs are matched
+        before = self._matches[index]
+        after = match_glyph(reconstruction, glyph, self._bank)
+        if after.other > after.own and after.other >= MATCH:
+            evidence = f"icon '{glyph.name}' → looks like '{after.other_name}'"
+            return self._finding(index, "shape", True, 1.0, evidence)
+        if abs(after.contrast) < FADED * abs(before.contrast) or after.own < MATCH:
+            severity = 1.0 - max(after.own, 0.0)
+            evidence = (
+                f"icon '{glyph.name}' dissolved: correlation {before.own:.2f} → {after.own:.2f}, "
+                f"contrast {abs(before.contrast):.0f} → {abs(after.contrast):.0f}"
+            )
+            return self._finding(index, "amplitude", False, severity, evidence)
+        return None
+
+    def _finding(
+        self, index: int, kind: KindName, high_impact: bool, severity: float, evidence: str
+    ) -> Finding:
+        return Finding(
+            region=index,
+            content="symbol",
+            kind=kind,
+            high_impact=high_impact,
+            severity=severity,
+            evidence=evidence,
+            polygon=self._regions[index].polygon,
+        )
+
+
+def match_glyph(image: NDArray[np.uint8], glyph: Glyph, bank: GlyphBank) -> Match:
+    """Correlate the place of a glyph with every glyph of its family.
+
+    The picture is projected onto the axis from the surroundings' colour to the ink, so an icon
+    counts the same whatever its colours; shifts by one pixel are tried.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        glyph: its box must lie inside the image.
+        bank: holds the glyph's family.
+    """
+    x, y, width, height = glyph.box
+    names, coverage = bank.family(glyph.family, width, height)
+    own = names.index(glyph.name)
+    patch = image[y : y + height, x : x + width].astype(np.float32)
+    ground = patch[coverage[own] < 0.1]
+    ground_colour = ground.mean(axis=0) if len(ground) else patch.mean(axis=(0, 1))
+    axis = np.asarray(glyph.ink, dtype=np.float32) - ground_colour
+    length = float(np.linalg.norm(axis))
+    if length < 1:
+        return Match(0.0, 0.0, "", 0.0)
+    projected = (patch - ground_colour) @ (axis / length)
+
+    flat = coverage.reshape(len(names), -1)
+    centred = flat - flat.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centred, axis=1) + 1e-6
+    scores = np.full(len(names), -1.0, dtype=np.float32)
+    contrast = 0.0
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            shifted = np.roll(projected, (dy, dx), axis=(0, 1)).ravel()
+            shifted = shifted - shifted.mean()
+            products = centred @ shifted
+            correlations = products / (norms * (np.linalg.norm(shifted) + 1e-6))
+            if correlations[own] > scores[own]:
+                contrast = float(products[own] / norms[own] ** 2)
+            scores = np.maximum(scores, correlations)
+    # Drawings that are nearly the same (an outline and its twin) are not told apart.
+    twins = (centred @ centred[own]) / (norms * norms[own]) > 0.9
+    rivals = np.where(twins, -1.0, scores)
+    best = int(np.argmax(rivals))
+    return Match(float(scores[own]), float(rivals[best]), names[best], contrast)
+
+
+def decode_barcode(image: NDArray[np.uint8], region: KnownRegion) -> str | None:
+    """Payload of the barcode at a region, or None where none decodes."""
+    corners = np.asarray(region.polygon)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    pad = 0.15 * (high - low).max() + 4
+    left, top = (max(int(v - pad), 0) for v in low)
+    right, bottom = (int(v + pad) + 1 for v in high)
+    crop = np.ascontiguousarray(image[top:bottom, left:right])
+    results = zxingcpp.read_barcodes(crop)
+    return results[0].text if results else None

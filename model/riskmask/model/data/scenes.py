@@ -1,0 +1,239 @@
+"""Rendered scenes: text and icons of known identity, on photographs and on plain panels.
+
+Every size, typeface, colour, contrast and background that a codec may meet, with exact truth.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from riskmask.model.annotators.base import Glyph, KnownRegion
+from riskmask.model.annotators.glyphs import GlyphBank
+from riskmask.model.data.wording import draw_string
+
+Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A rendered picture, (H, W, 3) uint8 RGB, and everything drawn on it."""
+
+    image: NDArray[np.uint8]
+    regions: tuple[KnownRegion, ...]
+
+
+class SceneRenderer:
+    """Draws scenes from backgrounds, typefaces and icon families.
+
+    Args:
+        backgrounds: photographs; crops of them are drawn upon.
+        fonts: TrueType or OpenType files.
+        bank: icons by family.
+        size: side of a scene in pixels.
+    """
+
+    def __init__(
+        self, backgrounds: Sequence[Path], fonts: Sequence[Path], bank: GlyphBank, size: int = 512
+    ) -> None:
+        if not backgrounds or not fonts:
+            raise ValueError("scenes need at least one background and one typeface")
+        self._backgrounds = backgrounds
+        self._fonts = fonts
+        self._bank = bank
+        self._size = size
+
+    def render(self, seed: int) -> Scene:
+        """The scene of a seed; the same seed gives the same scene."""
+        generator = np.random.default_rng(seed)
+        canvas = self._background(generator)
+        if generator.random() < 0.75:
+            _draw_panels(generator, canvas)
+        taken: list[Box] = []
+        regions: list[KnownRegion] = []
+        for _ in range(generator.integers(3, 15)):
+            region = self._draw_text(generator, canvas, taken)
+            regions += [region] if region else []
+        for _ in range(generator.integers(1, 8)):
+            region = self._draw_icon(generator, canvas, taken)
+            regions += [region] if region else []
+        return Scene(_capture(generator, canvas), tuple(regions))
+
+    def _background(self, generator: np.random.Generator) -> Image.Image:
+        size = self._size
+        if generator.random() < 0.2:
+            return _gradient(generator, size)
+        path = self._backgrounds[generator.integers(len(self._backgrounds))]
+        with Image.open(path) as opened:
+            picture = opened.convert("RGB")
+        shortest = min(picture.size)
+        if shortest < size:
+            scale = size / shortest
+            picture = picture.resize(
+                (max(round(picture.width * scale), size), max(round(picture.height * scale), size)),
+                Image.Resampling.BICUBIC,
+            )
+        left = int(generator.integers(0, picture.width - size + 1))
+        top = int(generator.integers(0, picture.height - size + 1))
+        return picture.crop((left, top, left + size, top + size))
+
+    def _draw_text(
+        self, generator: np.random.Generator, canvas: Image.Image, taken: list[Box]
+    ) -> KnownRegion | None:
+        text = draw_string(generator)
+        height = round(float(np.exp(generator.uniform(np.log(8), np.log(64)))))
+        path = self._fonts[generator.integers(len(self._fonts))]
+        font = _font(path, height)
+        if not _draws_all(font, text):
+            return None
+        left, top, right, bottom = (round(v) for v in font.getbbox(text))
+        width, tall = right - left, bottom - top
+        box = _place(generator, canvas.size, (width, tall), taken)
+        if box is None or min(width, tall) < 3:
+            return None
+        ink = _ink(generator, canvas, box)
+        pad = max(height // 4, 2)
+        layer = Image.new("L", (width + 2 * pad, tall + 2 * pad), 0)
+        ImageDraw.Draw(layer).text((pad - left, pad - top), text, font=font, fill=255)
+        angle = float(generator.normal(0, 3)) if generator.random() < 0.35 else 0.0
+        turned = layer.rotate(angle, Image.Resampling.BICUBIC)
+        canvas.paste(Image.new("RGB", turned.size, ink), (box[0] - pad, box[1] - pad), turned)
+        taken.append(box)
+        return KnownRegion("text", _rotated(box, angle), transcription=text)
+
+    def _draw_icon(
+        self, generator: np.random.Generator, canvas: Image.Image, taken: list[Box]
+    ) -> KnownRegion | None:
+        families = sorted(self._bank.families)
+        family = families[generator.integers(len(families))]
+        names = sorted(self._bank.families[family])
+        name = names[generator.integers(len(names))]
+        side = round(float(np.exp(generator.uniform(np.log(10), np.log(80)))))
+        box = _place(generator, canvas.size, (side, side), taken)
+        if box is None:
+            return None
+        ink = _ink(generator, canvas, box)
+        coverage = (self._bank.coverage(family, name, side, side) * 255).round().astype(np.uint8)
+        if coverage.max() < 128:
+            return None
+        canvas.paste(Image.new("RGB", (side, side), ink), box[:2], Image.fromarray(coverage))
+        taken.append(box)
+        glyph = Glyph(family, name, (box[0], box[1], side, side), ink)
+        return KnownRegion("symbol", _rotated(box, 0.0), glyph=glyph)
+
+
+@lru_cache(maxsize=512)
+def _font(path: Path, height: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(path), height)
+
+
+def _draws_all(font: ImageFont.FreeTypeFont, text: str) -> bool:
+    """Whether the typeface has every character: a missing one is drawn like U+FFFF."""
+    missing = bytes(font.getmask("\uffff"))
+    return all(bytes(font.getmask(c)) != missing for c in set(text) - {" "})
+
+
+def _gradient(generator: np.random.Generator, size: int) -> Image.Image:
+    corners = generator.integers(0, 256, size=(2, 2, 3)).astype(np.uint8)
+    if generator.random() < 0.5:
+        corners[:] = corners[:1, :1]
+    return Image.fromarray(corners).resize((size, size), Image.Resampling.BICUBIC)
+
+
+def _draw_panels(generator: np.random.Generator, canvas: Image.Image) -> None:
+    """Signs, labels and sheets: plain rectangles that text may land on."""
+    draw = ImageDraw.Draw(canvas)
+    for _ in range(generator.integers(1, 5)):
+        width, height = generator.integers(canvas.width // 8, canvas.width * 3 // 4, size=2)
+        left = int(generator.integers(-width // 4, canvas.width - width // 2))
+        top = int(generator.integers(-height // 4, canvas.height - height // 2))
+        plain = generator.random()
+        fill = (255, 255, 255) if plain < 0.3 else (20, 20, 20) if plain < 0.4 else _any(generator)
+        outline = _any(generator) if generator.random() < 0.4 else None
+        draw.rounded_rectangle(
+            (left, top, left + int(width), top + int(height)),
+            radius=int(generator.integers(0, 24)),
+            fill=fill,
+            outline=outline,
+            width=int(generator.integers(1, 6)),
+        )
+
+
+def _any(generator: np.random.Generator) -> Colour:
+    red, green, blue = (int(v) for v in generator.integers(0, 256, size=3))
+    return red, green, blue
+
+
+def _ink(generator: np.random.Generator, canvas: Image.Image, box: Box) -> Colour:
+    """A colour that stands out from the place it is drawn on, strongly or barely."""
+    ground = np.asarray(canvas.crop(box), dtype=np.float32).reshape(-1, 3).mean(axis=0)
+    wanted = generator.uniform(50, 220)
+    best = _any(generator)
+    for _ in range(20):
+        candidate = (
+            _any(generator)
+            if generator.random() < 0.5
+            else (int(generator.integers(0, 256)),) * 3
+        )
+        away, so_far = (abs(np.mean(c) - ground.mean()) for c in (candidate, best))
+        if abs(away - wanted) < abs(so_far - wanted):
+            best = candidate
+    return best
+
+
+def _place(
+    generator: np.random.Generator,
+    canvas: tuple[int, int],
+    size: tuple[int, int],
+    taken: Sequence[Box],
+) -> Box | None:
+    """A free place for a rectangle with a few pixels of air, or None after some tries."""
+    width, height = size
+    air = 6
+    if width + 2 * air >= canvas[0] or height + 2 * air >= canvas[1]:
+        return None
+    for _ in range(12):
+        left = int(generator.integers(air, canvas[0] - width - air))
+        top = int(generator.integers(air, canvas[1] - height - air))
+        right, bottom = left + width, top + height
+        if all(
+            right + air < other[0]
+            or left - air > other[2]
+            or bottom + air < other[1]
+            or top - air > other[3]
+            for other in taken
+        ):
+            return left, top, right, bottom
+    return None
+
+
+def _rotated(box: Box, angle: float) -> tuple[tuple[float, float], ...]:
+    """Corners of a box turned about its middle, clockwise from the top left; angle in degrees."""
+    left, top, right, bottom = box
+    middle = np.array([(left + right) / 2, (top + bottom) / 2])
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) - middle
+    turn = np.deg2rad(-angle)
+    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    turned = corners @ matrix.T + middle
+    return tuple((float(x), float(y)) for x, y in turned)
+
+
+def _capture(generator: np.random.Generator, canvas: Image.Image) -> NDArray[np.uint8]:
+    """What a camera does: some noise, and in half of all cases a JPEG of good quality."""
+    pixels = np.asarray(canvas, dtype=np.float32)
+    if generator.random() < 0.5:
+        pixels = pixels + generator.normal(0, generator.uniform(0.5, 4.0), size=pixels.shape)
+    image = Image.fromarray(np.clip(pixels, 0, 255).round().astype(np.uint8))
+    if generator.random() < 0.5:
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=int(generator.integers(80, 96)), subsampling=0)
+        image = Image.open(buffer).convert("RGB")
+    return np.array(image)

@@ -1,0 +1,164 @@
+"""The server process: listens, answers, drains, leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from riskmask.server.addresses import Address, check_port_is_free, clear_stale_socket
+from riskmask.server.engine.engine import Engine
+from riskmask.server.errors import StartError
+from riskmask.server.loading import load_engine
+from riskmask.server.pool import WorkerPool
+from riskmask.server.servicer import RiskServicer
+from riskmask.server.settings import ServerSettings
+from riskmask.v1 import riskmask_pb2 as pb
+from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
+
+SERVICE = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
+SOCKET_MODE = 0o660
+
+log = logging.getLogger(__name__)
+
+
+class Server:
+    """One gRPC server over one engine. Make it and use it in one event loop.
+
+    Attributes:
+        bound: the addresses it listens on, free ports filled in; empty before :meth:`start`.
+    """
+
+    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._pool = WorkerPool(settings.threads, settings.queue)
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=_options(settings))
+        pb_grpc.add_RiskServiceServicer_to_server(
+            RiskServicer(engine, self._pool, settings), self._server
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            (
+                SERVICE,
+                health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+                reflection.SERVICE_NAME,
+            ),
+            self._server,
+        )
+        self.bound: tuple[Address, ...] = ()
+
+    async def start(self) -> None:
+        """Listens on every address, then says SERVING.
+
+        Raises:
+            StartError: an address is taken or cannot be had; nothing is left listening.
+        """
+        try:
+            self.bound = tuple(self._listen(address) for address in self._settings.addresses)
+            await self._server.start()
+        except BaseException:
+            await self.stop(drain_seconds=0)
+            raise
+        for address in self.bound:
+            if address.path is not None:
+                address.path.chmod(SOCKET_MODE)
+        await self._say(health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, drain_seconds: float | None = None) -> None:
+        """Says NOT_SERVING, takes no new calls, waits for those it has, leaves."""
+        seconds = self._settings.drain_seconds if drain_seconds is None else drain_seconds
+        await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._server.stop(seconds)
+        await self._pool.close()
+
+    async def _say(self, status: Any) -> None:
+        for service in ("", SERVICE):
+            await self._health.set(service, status)
+
+    def _listen(self, address: Address) -> Address:
+        if address.path is not None:
+            clear_stale_socket(address.path)
+            # between bind and chmod nobody else may connect either
+            umask = os.umask(0o777 & ~SOCKET_MODE)
+            try:
+                self._bind(address, lambda: self._server.add_insecure_port(str(address)))
+            finally:
+                os.umask(umask)
+            return address
+        check_port_is_free(address)
+        credentials = _credentials(self._settings)
+        if credentials is None:
+            port = self._bind(address, lambda: self._server.add_insecure_port(str(address)))
+        else:
+            port = self._bind(
+                address, lambda: self._server.add_secure_port(str(address), credentials)
+            )
+        return Address(host=address.host, port=port)
+
+    def _bind(self, address: Address, add_port: Callable[[], int]) -> int:
+        try:
+            port = add_port()
+        except RuntimeError:
+            port = 0
+        if port == 0:
+            raise StartError(
+                f"address {address}: cannot listen there; is the port taken, "
+                "or the address another machine's?"
+            )
+        return port
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # otherwise a second server on the same port silently takes half of the calls
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    try:
+        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+    except OSError as error:
+        raise StartError(f"tls_cert, tls_key: {error.strerror}: {error.filename}") from None
+    return grpc.ssl_server_credentials([pair])
+
+
+async def serve(
+    engine: Engine, settings: ServerSettings, ready: Callable[[Server], None] = lambda _: None
+) -> None:
+    """Runs a server until SIGTERM or SIGINT; calls ``ready`` once it listens."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    server = Server(engine, settings)
+    await server.start()
+    ready(server)
+    await stopping.wait()
+    log.info("stopping: waiting up to %.0f s for calls in flight", settings.drain_seconds)
+    await server.stop()
+
+
+def run(settings: ServerSettings, ready: Callable[[Server], None] = lambda _: None) -> None:
+    """Loads the engine and serves until told to stop.
+
+    Raises:
+        StartError: an address cannot be had.
+        AssetError: the model or a codec profile cannot be used.
+    """
+    engine = load_engine(
+        model=settings.model, profiles=settings.profiles, threads=settings.model_threads
+    )
+    asyncio.run(serve(engine, settings, ready))

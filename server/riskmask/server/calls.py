@@ -1,0 +1,73 @@
+"""The calls as plain functions of messages: what a server serves and ``Client.local()`` runs."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server import translate
+from riskmask.server.engine.decode import accepted_formats
+from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.hints import HINT_FORMATS
+from riskmask.server.engine.values import DEFAULT_TARGET, AnalysisRequest
+from riskmask.server.errors import Unimplemented
+from riskmask.v1 import riskmask_pb2 as pb
+
+
+def analyze(engine: Engine, request: pb.AnalyzeRequest) -> pb.AnalyzeResponse:
+    """The engine's answer for one image; raises what is in :data:`riskmask.server.status.TABLE`."""
+    analysis = engine.analyze(translate.to_request(request))
+    return pb.AnalyzeResponse(analysis=translate.from_analysis(analysis))
+
+
+def verify(request: pb.VerifyRequest) -> pb.VerifyResponse:
+    """Refuses: this server has no annotators."""
+    raise Unimplemented(
+        "VERIFY_UNIMPLEMENTED",
+        "this server does not compare reconstructions; run the annotators of riskmask[verify] "
+        "on the two images in your own process",
+    )
+
+
+def server_info(engine: Engine, max_message_bytes: int) -> pb.GetServerInfoResponse:
+    """What the engine can do and where its limits are."""
+    return pb.GetServerInfoResponse(
+        server_version=metadata.version("riskmask"),
+        model=translate.from_model(engine.model),
+        codecs=[codec_info(profile) for profile in engine.profiles.values()],
+        hint_formats=[
+            pb.HintFormatInfo(
+                name=hint.name, effectiveness=translate.effectiveness_number(hint.effectiveness)
+            )
+            for hint in HINT_FORMATS.values()
+        ],
+        limits=pb.Limits(
+            max_image_bytes=engine.limits.max_bytes,
+            max_image_pixels=engine.limits.max_pixels,
+            max_image_side=engine.limits.max_side,
+            max_message_bytes=max_message_bytes,
+        ),
+        input_formats=accepted_formats(),
+        policy_presets=sorted(translate.PRESETS),
+        default_codec=AnalysisRequest(image=b"").codec,
+        default_bpp=DEFAULT_TARGET.bpp,
+    )
+
+
+def codec_info(profile: CodecProfile) -> pb.CodecInfo:
+    """One codec profile as a message."""
+    coarsest, finest = profile.coarsest_level, profile.finest_level
+    return pb.CodecInfo(
+        name=profile.name,
+        description=profile.codec,
+        version=profile.version,
+        quality=pb.QualityRange(
+            minimum=profile.quality_minimum,
+            maximum=profile.quality_maximum,
+            integer=profile.quality_integer,
+            meaning=profile.quality_meaning,
+            coarsest=profile.quality_of_level(coarsest),
+            finest=profile.quality_of_level(finest),
+        ),
+        level=pb.Range(minimum=coarsest, maximum=finest),
+    )

@@ -1,0 +1,1 @@
+"""The transport-free core: image bytes in, an analysis out."""

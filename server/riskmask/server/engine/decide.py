@@ -1,0 +1,103 @@
+"""What to do with the image, and why, in sentences with figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from riskmask.server.engine.allocate import Allocation
+from riskmask.server.engine.regions import RegionSet
+from riskmask.server.engine.target import Resolution
+from riskmask.server.engine.values import Decision, JpegAdvice, Policy, Reason, ReasonCode
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the decision rests on.
+
+    Attributes:
+        pixels: of the image.
+        safe_bpp: at which the image holds no region, None where no level does.
+    """
+
+    pixels: int
+    resolution: Resolution
+    regions: RegionSet
+    allocation: Allocation
+    safe_bpp: float | None
+    jpeg: JpegAdvice
+    policy: Policy
+
+
+def decide(evidence: Evidence) -> tuple[Decision, tuple[Reason, ...]]:
+    """The cheapest safe way: as asked, with hints, at a higher rate, or as JPEG."""
+    clamped = evidence.resolution.reasons
+    if evidence.regions.count == 0:
+        return Decision.ENCODE, (*clamped, _no_risk(evidence))
+    reasons = (*clamped, _risk_regions(evidence))
+    if evidence.allocation.feasible:
+        return Decision.ENCODE_WITH_HINTS, (*reasons, _hints_suffice(evidence))
+    safe_bytes = _size(evidence.safe_bpp, evidence.pixels)
+    if safe_bytes is not None and safe_bytes < evidence.jpeg.estimated_bytes:
+        message = (
+            f"No region is left at {evidence.safe_bpp:.3g} bpp, {safe_bytes} bytes; "
+            f"a safe JPEG needs {evidence.jpeg.estimated_bytes}."
+        )
+        reason = Reason(ReasonCode.SAFE_RATE_CHEAPER_THAN_JPEG, message)
+        return Decision.RAISE_RATE, (*reasons, reason)
+    return Decision.FALLBACK_JPEG, (*reasons, *_fallback(evidence, safe_bytes))
+
+
+def _size(bpp: float | None, pixels: int) -> int | None:
+    return None if bpp is None else max(round(bpp * pixels / 8), 1)
+
+
+def _no_risk(evidence: Evidence) -> Reason:
+    policy, target = evidence.policy, evidence.resolution.target
+    return Reason(
+        ReasonCode.NO_RISK,
+        f"No area of {policy.smallest_region} pixels or more reaches risk "
+        f"{policy.threshold:g} at {target.bpp:.3g} bpp.",
+    )
+
+
+def _risk_regions(evidence: Evidence) -> Reason:
+    regions, target = evidence.regions, evidence.resolution.target
+    areas = "1 region" if regions.count == 1 else f"{regions.count} regions"
+    message = (
+        f"{areas}, {100 * regions.area / evidence.pixels:.2g}% of the image, reach risk "
+        f"{evidence.policy.threshold:g} at {target.bpp:.3g} bpp; the highest is "
+        f"{regions.highest_risk:.2f}."
+    )
+    if regions.count > len(regions.listed):
+        message += f" The {len(regions.listed)} that matter most are listed."
+    return Reason(ReasonCode.RISK_REGIONS, message)
+
+
+def _hints_suffice(evidence: Evidence) -> Reason:
+    allocation, target = evidence.allocation, evidence.resolution.target
+    return Reason(
+        ReasonCode.HINTS_SUFFICE,
+        f"Raising the regions to their safe levels and lowering the rest from level "
+        f"{target.level:.2f} to {allocation.background_level:.2f} keeps "
+        f"{allocation.predicted_bpp:.3g} bpp and puts nothing else at risk.",
+    )
+
+
+def _fallback(evidence: Evidence, safe_bytes: int | None) -> tuple[Reason, ...]:
+    jpeg, codec = evidence.jpeg, evidence.resolution.target.codec
+    if safe_bytes is None:
+        why = f"No rate of {codec} is free of risk on this image"
+    else:
+        why = f"{codec} is free of risk from {evidence.safe_bpp:.3g} bpp on, {safe_bytes} bytes"
+    reason = Reason(
+        ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE,
+        f"{why}; JPEG at quality {jpeg.quality} needs {jpeg.estimated_bytes}.",
+    )
+    asked = _size(evidence.resolution.asked_bpp, evidence.pixels)
+    if asked is None or jpeg.estimated_bytes <= asked:
+        return (reason,)
+    exceeds = Reason(
+        ReasonCode.JPEG_EXCEEDS_TARGET,
+        f"The JPEG needs {jpeg.estimated_bytes} bytes, {asked} were asked for.",
+    )
+    return reason, exceeds

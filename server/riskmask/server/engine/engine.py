@@ -1,0 +1,175 @@
+"""The whole way of one image: decode, predict, resolve, find regions, allocate, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskmask.model.runtime.errors import ProfileError
+from riskmask.model.runtime.prediction import Prediction
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
+from riskmask.model.runtime.weights import find_weights
+from riskmask.server.engine import jpeg
+from riskmask.server.engine.allocate import allocate
+from riskmask.server.engine.decide import Evidence, decide
+from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits, decode
+from riskmask.server.engine.errors import UnknownCodecError
+from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats
+from riskmask.server.engine.masks import render
+from riskmask.server.engine.policy import check_policy
+from riskmask.server.engine.rate import RateCurves
+from riskmask.server.engine.regions import find_regions, image_safe_level
+from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.target import check_target, resolve
+from riskmask.server.engine.values import Analysis, AnalysisRequest, ModelFacts
+
+
+class InferenceBackend(Protocol):
+    """What predicts; ``riskmask.model.runtime.predictor.Predictor`` is one."""
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the model's file."""
+        ...
+
+    def predict(self, image: NDArray[np.uint8]) -> Prediction:
+        """Maps of a (H, W, 3) uint8 RGB image; callable from many threads."""
+        ...
+
+
+class Engine:
+    """Answers requests; stateless between them and safe to call from many threads.
+
+    Attributes:
+        profiles: codec profiles by name.
+        limits: on the images accepted.
+        model: which model answers.
+        hint_formats: names of the hint formats, sorted.
+    """
+
+    def __init__(
+        self,
+        predictor: InferenceBackend,
+        profiles: Mapping[str, CodecProfile],
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """Raises ProfileError when there is no ``jpeg`` profile, which the fallback needs."""
+        if jpeg.PROFILE not in profiles:
+            raise ProfileError(
+                "there is no jpeg profile, so no JPEG can be advised; install riskmask again, "
+                "or fit one with python -m riskmask.model.train profile jpeg"
+            )
+        self._predictor = predictor
+        self.profiles = dict(profiles)
+        self.limits = limits
+        self.model = ModelFacts(name=predictor.name, sha256=predictor.sha256)
+        self.hint_formats = tuple(sorted(HINT_FORMATS))
+
+    @classmethod
+    def default(
+        cls,
+        *,
+        threads: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        model: Path | None = None,
+        profiles: Path | None = None,
+    ) -> Engine:
+        """An engine over the packaged detector and profiles.
+
+        Args:
+            threads: of one inference; the cores this process may use unless given.
+            limits: on the images accepted.
+            model: another detector's ONNX file.
+            profiles: a folder of codec profiles, added to the packaged ones or in place of
+                those of the same name.
+
+        Raises:
+            AssetError: weights, model or profiles are missing or broken.
+        """
+        path = find_weights("detector").path if model is None else model
+        known = packaged_profiles()
+        if profiles is not None:
+            known |= packaged_profiles(profiles)
+        return cls(Predictor(path, threads=threads), known, limits)
+
+    def analyze(self, request: AnalysisRequest) -> Analysis:
+        """Answer one request.
+
+        Raises:
+            EngineError: the request cannot be answered; its subclass and ``reason`` say why.
+            AssetError: the model failed.
+        """
+        check_target(request.target)
+        check_policy(request.policy)
+        check_hint_formats(request.hint_formats)
+        profile = self.profiles.get(request.codec)
+        if profile is None:
+            raise UnknownCodecError(request.codec, self.profiles)
+        decoded = decode(request.image, self.limits)
+        prediction = self._predictor.predict(decoded.pixels)
+        return self._answer(request, profile, decoded, prediction)
+
+    def _answer(
+        self,
+        request: AnalysisRequest,
+        profile: CodecProfile,
+        decoded: DecodedImage,
+        prediction: Prediction,
+    ) -> Analysis:
+        policy = request.policy
+        rates = RateCurves(prediction, profile)
+        resolution = resolve(request.target, profile, rates)
+        target = resolution.target
+        curves = RiskCurves(prediction, profile, policy)
+        regions = find_regions(
+            prediction, curves, rates, target.level, policy, profile.finest_level
+        )
+        allocation = allocate(regions, curves, rates, profile, target, policy)
+        safe = image_safe_level(curves, policy, profile.coarsest_level, profile.finest_level)
+        safe_bpp = None if safe is None else rates.bpp(safe)
+        risk = curves.at(target.level)
+        jpeg_profile = self.profiles[jpeg.PROFILE]
+        jpeg_advice = jpeg.advise(
+            decoded.pixels,
+            RiskCurves(prediction, jpeg_profile, policy),
+            jpeg_profile,
+            policy,
+            at_risk=regions.count > 0,
+        )
+        evidence = Evidence(
+            pixels=rates.pixels,
+            resolution=resolution,
+            regions=regions,
+            allocation=allocation,
+            safe_bpp=safe_bpp,
+            jpeg=jpeg_advice,
+            policy=policy,
+        )
+        decision, reasons = decide(evidence)
+        return Analysis(
+            decision=decision,
+            reasons=reasons,
+            image=decoded.facts,
+            target=target,
+            regions=regions.listed,
+            risk_area_fraction=regions.area / rates.pixels,
+            safe_bpp=safe_bpp,
+            jpeg=jpeg_advice,
+            hints=tuple(
+                HINT_FORMATS[name].export(allocation.levels)
+                for name in dict.fromkeys(request.hint_formats)
+            ),
+            masks=tuple(render(mask, prediction, risk) for mask in dict.fromkeys(request.masks)),
+            model=self.model,
+            risk=risk,
+        )

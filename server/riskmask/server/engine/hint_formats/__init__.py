@@ -1,0 +1,1 @@
+"""One file per hint format; ``riskmask.server.engine.hints`` registers them."""

@@ -1,0 +1,80 @@
+"""The JPEG to fall back to, its size measured by encoding it."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.regions import image_safe_level
+from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.values import JpegAdvice, Policy
+
+PROFILE = "jpeg"
+FULL_COLOUR = "4:4:4"
+HALVED_COLOUR = "4:2:0"
+MEASURED_PIXELS = 4_000_000
+BANDS = 16
+# Macroblocks of 4:2:0 have 16 rows, so bands of 16 rows are coded as they are in the whole.
+BAND_ROWS = 16
+LOWEST_QUALITY, HIGHEST_QUALITY = 1, 95
+
+
+def advise(
+    pixels: NDArray[np.uint8],
+    curves: RiskCurves,
+    profile: CodecProfile,
+    policy: Policy,
+    *,
+    at_risk: bool,
+) -> JpegAdvice:
+    """The coarsest JPEG that holds no region, as JPEG's own profile sees it.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        curves: risk calibrated by the JPEG profile.
+        profile: the JPEG profile.
+        policy: what counts as a region.
+        at_risk: whether the neural codec puts a region at risk; colour then keeps its
+            resolution.
+
+    Returns:
+        Quality, subsampling and size with optimised Huffman tables; the finest quality of the
+        profile where none is safe.
+    """
+    safe = image_safe_level(curves, policy, profile.coarsest_level, profile.finest_level)
+    level = profile.finest_level if safe is None else safe
+    quality = math.ceil(profile.quality_of_level(level) - 1e-9)
+    quality = min(max(quality, LOWEST_QUALITY), HIGHEST_QUALITY)
+    subsampling = FULL_COLOUR if at_risk else HALVED_COLOUR
+    return JpegAdvice(quality, subsampling, estimate_bytes(pixels, quality, subsampling))
+
+
+def estimate_bytes(pixels: NDArray[np.uint8], quality: int, subsampling: str) -> int:
+    """Bytes of the JPEG: measured up to 4 megapixels, beyond that scaled from even bands."""
+    sample = _bands(pixels)
+    buffer = io.BytesIO()
+    Image.fromarray(sample).save(
+        buffer, "JPEG", quality=quality, subsampling=subsampling, optimize=True
+    )
+    return round(buffer.tell() * pixels.shape[0] / sample.shape[0])
+
+
+def _bands(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    if height * width <= MEASURED_PIXELS:
+        return pixels
+    groups = height // BAND_ROWS
+    wanted = min(max(MEASURED_PIXELS // (width * BAND_ROWS), 1), groups)
+    count = min(BANDS, wanted)
+    tall = wanted // count
+    if tall == 0 or groups <= wanted:
+        return pixels
+    starts = [(groups - tall) * index // max(count - 1, 1) for index in range(count)]
+    return np.concatenate(
+        [pixels[start * BAND_ROWS : (start + tall) * BAND_ROWS] for start in starts]
+    )

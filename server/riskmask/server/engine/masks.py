@@ -1,0 +1,34 @@
+"""Maps as small grey pictures: 8-bit PNG, one pixel per 4x4 pixels of the image."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.model.runtime.prediction import RISK_STRIDE, Prediction
+from riskmask.server.engine.values import Mask, MaskPayload
+
+CONTENT_CHANNEL = {Mask.TEXT: 0, Mask.FACE: 1, Mask.SYMBOL: 2}
+
+
+def render(mask: Mask, prediction: Prediction, risk: NDArray[np.float32]) -> MaskPayload:
+    """One mask of an image.
+
+    Args:
+        mask: which.
+        prediction: of the whole image.
+        risk: (h, w) float32 in [0, 1] at the target's level.
+    """
+    if mask is Mask.RISK:
+        values: NDArray[np.float32] | NDArray[np.float16] = risk
+    elif mask is Mask.HIGH_IMPACT:
+        values = prediction.high_impact
+    else:
+        values = prediction.content[CONTENT_CHANNEL[mask]]
+    grey = np.rint(values.astype(np.float32) * np.float32(255)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "PNG")
+    return MaskPayload(mask=mask, png=buffer.getvalue(), stride=RISK_STRIDE)

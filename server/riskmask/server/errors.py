@@ -1,0 +1,71 @@
+"""What the service itself refuses; what an image does wrong is in ``engine.errors``.
+
+ServiceError
+├── InvalidRequest      the message does not say what it must, or says it out of range
+├── Unimplemented       the contract has it, this server does not
+├── QueueFull           too many analyses are waiting; try again later
+├── DeadlinePassed      the caller's time ran out
+├── MessageTooLarge     the answer exceeds the size that a message may have
+└── ShuttingDown        the server is draining
+StartError              the server cannot start as it was told to; the message says what to change
+"""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """Base of what the service refuses.
+
+    Attributes:
+        reason: one word that programs compare.
+        retry_seconds: when trying again may help, or None where it will not.
+    """
+
+    reason = "SERVICE_ERROR"
+    retry_seconds: float | None = None
+
+
+class InvalidRequest(ServiceError):  # noqa: N818 - named for what the caller did
+    """A field is missing, unknown or out of range; the message names it and what it accepts."""
+
+    reason = "INVALID_REQUEST"
+
+
+class Unimplemented(ServiceError):  # noqa: N818
+    """Part of the contract that this server does not have; the message says what to do instead."""
+
+    reason = "UNIMPLEMENTED"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class QueueFull(ServiceError):  # noqa: N818
+    """Every place in the queue is taken."""
+
+    reason = "QUEUE_FULL"
+    retry_seconds = 1.0
+
+
+class DeadlinePassed(ServiceError):  # noqa: N818
+    """The time that the caller allowed is over."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class MessageTooLarge(ServiceError):  # noqa: N818
+    """The answer is larger than a message may be."""
+
+    reason = "MESSAGE_TOO_LARGE"
+
+
+class ShuttingDown(ServiceError):  # noqa: N818
+    """The server takes no more work."""
+
+    reason = "SHUTTING_DOWN"
+    retry_seconds = 1.0
+
+
+class StartError(Exception):
+    """The server cannot start; the message names the option and says what would do."""

@@ -1,0 +1,99 @@
+"""How the server runs: defaults, then ``RISKMASK_*`` in the environment, then flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from riskmask.model.runtime.cpus import available_cpus
+from riskmask.server.addresses import Address, parse_address
+from riskmask.server.errors import StartError
+
+MIB = 1 << 20
+DEFAULT_ADDRESS = "127.0.0.1:50551"
+
+
+class ServerSettings(BaseSettings):
+    """Every option of ``riskmask serve``. Build it with :func:`load_settings`.
+
+    Attributes:
+        address: where to listen: ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:PATH``; several in the
+            environment are separated by commas. Port 0 takes a free one.
+        insecure: allow TCP beyond loopback without TLS.
+        tls_cert, tls_key: PEM files, both or neither; they encrypt every TCP address.
+        model: an ONNX file to serve instead of the packaged one.
+        profiles: a folder of codec profiles beside the packaged ones.
+        threads: analyses at the same time.
+        model_threads: threads of the model within one analysis.
+        queue: analyses that may wait beyond those that run.
+        stream_places: images of one ``AnalyzeStream`` in the works at the same time.
+        max_message_bytes: of one message in either direction.
+        drain_seconds: how long a stopping server waits for what it has accepted.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RISKMASK_", extra="forbid", frozen=True)
+
+    address: Annotated[tuple[str, ...], NoDecode] = (DEFAULT_ADDRESS,)
+    insecure: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    model: Path | None = None
+    profiles: Path | None = None
+    threads: int = Field(default=1, ge=1, le=256)
+    model_threads: int = Field(default_factory=lambda: min(available_cpus(), 64), ge=1, le=64)
+    queue: int = Field(default=16, ge=0, le=10_000)
+    stream_places: int = Field(default=2, ge=1, le=256)
+    max_message_bytes: int = Field(default=72 * MIB, ge=MIB, le=1024 * MIB)
+    drain_seconds: float = Field(default=20.0, ge=0, le=3600)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_addresses(cls, values: dict[str, Any]) -> dict[str, Any]:
+        address = values.get("address")
+        if isinstance(address, str):
+            values["address"] = tuple(part.strip() for part in address.split(",") if part.strip())
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.address:
+            raise ValueError("address: at least one of HOST:PORT or unix:PATH")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key: give both or neither")
+        for name in ("tls_cert", "tls_key", "model"):
+            path: Path | None = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise ValueError(f"{name}: there is no file {path}")
+        if self.profiles is not None and not self.profiles.is_dir():
+            raise ValueError(f"profiles: there is no folder {self.profiles}")
+        for address in self.addresses:
+            if not (address.is_local or self.insecure or self.tls_cert):
+                raise ValueError(
+                    f"address {address}: beyond loopback the images would travel in clear; give "
+                    "--tls-cert and --tls-key, or --insecure where the network is trusted"
+                )
+        return self
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The addresses to listen on, parsed."""
+        return tuple(parse_address(text) for text in self.address)
+
+
+def load_settings(**flags: object) -> ServerSettings:
+    """Settings from the environment, overridden by the flags that are not None.
+
+    Raises:
+        StartError: naming the first option that is wrong, and what it accepts.
+    """
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return ServerSettings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        message = first["msg"].removeprefix("Value error, ")
+        raise StartError(f"{name}: {message}" if name else message) from None

@@ -1,0 +1,130 @@
+"""A real server in a process of its own, on real sockets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from riskmask.server.app import Server
+from riskmask.server.engine.engine import Engine
+from riskmask.server.settings import load_settings
+
+COMMAND = (sys.executable, "-m", "riskmask.client", "serve")
+
+Start = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server process and where it listens."""
+
+    process: subprocess.Popen[str]
+    addresses: tuple[str, ...]
+    said: str
+
+
+@pytest.fixture(scope="session")
+def profiles_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A JPEG profile of invented figures, which the fallback needs."""
+    folder = tmp_path_factory.mktemp("profiles")
+    profile = {
+        "schema": 1,
+        "name": "jpeg",
+        "version": "test",
+        "codec": "libjpeg through Pillow",
+        "quality": {"minimum": 1, "maximum": 95, "integer": True, "meaning": "higher is finer"},
+        "quality_of_level": [[1.0, 5], [4.0, 50], [7.0, 95]],
+        "rate_factor": [2.0] * 8,
+        "risk_calibration": {"slope": [1.0] * 8, "intercept": [0.0] * 8},
+        "fitted_on": "nothing: figures of a test",
+    }
+    (folder / "jpeg.json").write_text(json.dumps(profile), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def socket_folder() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's name: the kernel allows 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="riskmask-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def start_server(detector_path: Path, profiles_folder: Path) -> Start:
+    """Runs ``riskmask serve`` with these flags while the context lasts."""
+
+    @contextmanager
+    def start(*flags: str) -> Iterator[RunningServer]:
+        model = ("--model", str(detector_path), "--profiles", str(profiles_folder))
+        process = subprocess.Popen(
+            [*COMMAND, *model, "--model-threads", "1", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            wanted = max(1, sum(flag in ("--address", "--socket") for flag in flags))
+            said = [process.stdout.readline() for _ in range(wanted)]
+            addresses = tuple(line.removeprefix("listening on ").strip() for line in said)
+            if not all(addresses):
+                _, errors = process.communicate(timeout=20)
+                pytest.fail(f"the server did not start: {errors}")
+            yield RunningServer(process, addresses, "".join(said))
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def server(start_server: Start, socket_folder: Path) -> Iterator[RunningServer]:
+    """One server on a free TCP port and on a Unix socket."""
+    with start_server(
+        "--address", "127.0.0.1:0", "--socket", str(socket_folder / "shared.sock")
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def scene() -> NDArray[np.uint8]:
+    """(96, 160, 3) uint8: a red text, a blue symbol and a green face on grey."""
+    pixels = np.full((96, 160, 3), 128, np.uint8)
+    pixels[16:40, 16:80] = (255, 0, 0)
+    pixels[56:80, 24:48] = (0, 0, 255)
+    pixels[48:80, 96:136] = (0, 255, 0)
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def png(scene: NDArray[np.uint8], encode: Callable[..., bytes]) -> bytes:
+    """The scene as a PNG."""
+    return encode(scene, "PNG")
+
+
+@pytest.fixture
+def serving() -> Callable[..., Any]:
+    """Serves an engine from the test's own event loop, on a free TCP port."""
+
+    @asynccontextmanager
+    async def serve(engine: Engine, **settings: int) -> AsyncIterator[tuple[Server, str]]:
+        server = Server(engine, load_settings(address=("127.0.0.1:0",), **settings))
+        await server.start()
+        try:
+            yield server, str(server.bound[0])
+        finally:
+            await server.stop(drain_seconds=0)
+
+    return serve

@@ -1,0 +1,126 @@
+"""Health, reflection, and a stop that loses nothing that was accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from riskmask.client import AsyncClient, Client, Overloaded
+from riskmask.server.app import SERVICE
+from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.values import Analysis, AnalysisRequest
+
+Start = Callable[..., Any]
+Serving = Callable[..., Any]
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class GatedEngine(Engine):
+    """Answers through a real engine once the gate is open."""
+
+    def __init__(self, engine: Engine) -> None:
+        vars(self).update(vars(engine))
+        self.inner = engine
+        self.begun = threading.Semaphore(0)
+        self.gate = threading.Event()
+
+    def analyze(self, request: AnalysisRequest) -> Analysis:
+        self.begun.release()
+        assert self.gate.wait(30)
+        return self.inner.analyze(request)
+
+
+async def until_begun(engine: GatedEngine) -> None:
+    assert await asyncio.to_thread(engine.begun.acquire, timeout=30)
+
+
+@pytest.mark.parametrize("service", ["", SERVICE])
+def test_health_is_serving_on_every_address(server: Any, service: str) -> None:
+    for address in server.addresses:
+        with grpc.insecure_channel(address, [("grpc.default_authority", "localhost")]) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
+        assert answer.status == SERVING
+
+
+def test_reflection_lists_the_service(server: Any) -> None:
+    with grpc.insecure_channel(server.addresses[0]) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        question = reflection_pb2.ServerReflectionRequest(list_services="")
+        answer = next(iter(stub.ServerReflectionInfo(iter([question]), timeout=10)))
+    names = {service.name for service in answer.list_services_response.service}
+    assert {SERVICE, "grpc.health.v1.Health"} <= names
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_cleanly(
+    start_server: Start, socket_folder: Any, number: signal.Signals
+) -> None:
+    path = socket_folder / "ends.sock"
+    with start_server("--address", "127.0.0.1:0", "--socket", str(path)) as running:
+        running.process.send_signal(number)
+        assert running.process.wait(timeout=30) == 0
+    assert not path.exists()
+
+
+async def test_a_call_in_flight_outlives_the_stop(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    gated = GatedEngine(engine)
+    async with (
+        serving(gated) as (server, address),
+        AsyncClient(address) as client,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == SERVING
+        call = asyncio.create_task(client.analyze(png))
+        await until_begun(gated)
+        stop = asyncio.create_task(server.stop(drain_seconds=30))
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watch.cancel()
+        gated.gate.set()
+        assert (await call).image.width == 160
+        await stop
+
+
+async def test_a_full_queue_answers_at_once_and_health_goes_on(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    gated = GatedEngine(engine)
+    async with (
+        serving(gated, threads=1, queue=1) as (_, address),
+        AsyncClient(address) as client,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        running = asyncio.create_task(client.analyze(png))
+        await until_begun(gated)
+        # one place is left: whichever comes second is refused
+        more = {asyncio.create_task(client.analyze(png)) for _ in range(2)}
+        refused, waiting = await asyncio.wait(more, return_when=asyncio.FIRST_COMPLETED)
+        with pytest.raises(Overloaded) as caught:
+            await refused.pop()
+        assert caught.value.reason == "QUEUE_FULL"
+        assert caught.value.retry_after
+        health = health_pb2_grpc.HealthStub(channel)
+        assert (await health.Check(health_pb2.HealthCheckRequest(), timeout=5)).status == SERVING
+        assert (await client.server_info(timeout=5)).policy_presets == ("balanced",)
+        gated.gate.set()
+        assert await running == await waiting.pop()
+
+
+def test_a_second_server_can_follow_on_the_same_socket(
+    start_server: Start, socket_folder: Any, png: bytes
+) -> None:
+    path = socket_folder / "again.sock"
+    for _ in range(2):
+        with start_server("--socket", str(path)), Client(f"unix:{path}") as client:
+            assert client.analyze(png).image.width == 160

@@ -1,0 +1,162 @@
+"""Over TCP, over the Unix socket and in this process: the same answer, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riskmask.client import (
+    AsyncClient,
+    Client,
+    Decision,
+    InvalidImage,
+    InvalidRequest,
+    MaskType,
+    Options,
+    RiskmaskError,
+)
+from riskmask.client._channel import Connection
+from riskmask.client._local import LocalTransport
+from riskmask.client._messages import to_message
+from riskmask.client._remote import RemoteTransport
+from riskmask.client._transport import Transport
+
+EVERYTHING: Options = {
+    "codec": "hyperprior",
+    "bpp": 0.03,
+    "masks": tuple(MaskType),
+    "hint_formats": ("neural-quality", "riskmask-levels"),
+    "threshold": 0.25,
+    "content_weights": {"text": 0.9, "other": 0.5},
+    "smallest_region": 16,
+}
+
+
+@pytest.fixture(scope="module")
+def transports(
+    server: Any, detector_path: Path, profiles_folder: Path
+) -> Iterator[dict[str, Transport]]:
+    tcp, unix = server.addresses
+    ways: dict[str, Transport] = {
+        "tcp": RemoteTransport(Connection(tcp)),
+        "unix": RemoteTransport(Connection(unix)),
+        "local": LocalTransport(detector_path, profiles_folder),
+    }
+    yield ways
+    for way in ways.values():
+        way.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, EVERYTHING, {"size_bytes": 300}, {"quality": 2.5}, {"codec": "jpeg", "bpp": 0.4}],
+    ids=["defaults", "everything", "bytes", "quality", "another codec"],
+)
+def test_an_answer_is_the_same_bit_for_bit(
+    transports: dict[str, Transport], png: bytes, options: Options
+) -> None:
+    request = to_message(png, options)
+    answers = {
+        name: way.analyze(request, 30).SerializeToString(deterministic=True)
+        for name, way in transports.items()
+    }
+    assert len(answers["local"]) > 200
+    assert answers["tcp"] == answers["local"]
+    assert answers["unix"] == answers["local"]
+
+
+def test_an_error_is_the_same_everywhere(transports: dict[str, Transport], png: bytes) -> None:
+    wrong: list[tuple[bytes, Options, type[RiskmaskError], str]] = [
+        (b"", {}, InvalidImage, "EMPTY_IMAGE"),
+        (b"no image", {}, InvalidImage, "UNSUPPORTED_FORMAT"),
+        (png[:100], {}, InvalidImage, "CORRUPT_IMAGE"),
+        (png, {"codec": "no such codec"}, InvalidRequest, "UNKNOWN_CODEC"),
+        (png, {"bpp": -1.0}, InvalidRequest, "INVALID_TARGET"),
+        (png, {"threshold": 2.0}, InvalidRequest, "INVALID_POLICY"),
+        (png, {"preset": "no such preset"}, InvalidRequest, "INVALID_REQUEST"),
+        (png, {"hint_formats": ["no such format"]}, InvalidRequest, "UNKNOWN_HINT_FORMAT"),
+    ]
+    for image, options, kind, reason in wrong:
+        raised = {}
+        for name, way in transports.items():
+            with Client(transport=_Borrowed(way)) as client, pytest.raises(kind) as caught:
+                client.analyze(image, **options)
+            raised[name] = (type(caught.value), caught.value.reason, caught.value.message)
+        assert set(raised.values()) == {(kind, reason, raised["local"][2])}
+        assert raised["local"][2]
+
+
+def test_server_info_is_the_same_everywhere(transports: dict[str, Transport]) -> None:
+    said = {name: way.server_info(10).SerializeToString() for name, way in transports.items()}
+    assert len(set(said.values())) == 1
+
+
+async def test_the_async_client_gets_what_the_blocking_one_gets(
+    server: Any, png: bytes, detector_path: Path, profiles_folder: Path
+) -> None:
+    tcp, unix = server.addresses
+    with Client(tcp) as client:
+        expected = client.analyze(png, **EVERYTHING)
+        info = client.server_info()
+    for asynchronous in (
+        AsyncClient(tcp),
+        AsyncClient(unix),
+        AsyncClient.local(model=detector_path, profiles=profiles_folder),
+    ):
+        async with asynchronous as other:
+            assert await other.analyze(png, **EVERYTHING) == expected
+            assert await other.server_info() == info
+
+
+def test_the_answer_says_what_the_scene_holds(server: Any, png: bytes) -> None:
+    with Client(server.addresses[0]) as client:
+        analysis = client.analyze(png, bpp=0.03, masks=["RISK", "FACE"])
+    assert analysis.decision in (Decision.RAISE_RATE, Decision.FALLBACK_JPEG)
+    text, symbol = sorted(analysis.regions, key=lambda region: region.box[1])
+    assert text.content.text > 0.9
+    assert symbol.content.symbol > 0.9
+    assert text.safe_bpp is not None
+    assert symbol.safe_bpp is None
+    face = analysis.mask(MaskType.FACE).to_array()
+    assert face.shape == (24, 40)
+    assert face[15, 28] > 250
+    assert face[2, 2] == 0
+
+
+class _Borrowed:
+    """A transport that somebody else closes."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.analyze = transport.analyze
+        self.server_info = transport.server_info
+
+    def close(self) -> None:
+        pass
+
+
+def test_images_may_come_as_paths(server: Any, png: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "scene.png"
+    path.write_bytes(png)
+    with Client(server.addresses[1]) as client:
+        assert client.analyze(path) == client.analyze(png)
+        with pytest.raises(InvalidImage, match="No such file") as caught:
+            client.analyze(tmp_path / "absent.png")
+    assert caught.value.reason == "UNREADABLE_IMAGE"
+
+
+def test_many_images_keep_their_order_and_their_failures(
+    server: Any, png: bytes, encode: Callable[..., bytes]
+) -> None:
+    from PIL import Image
+
+    sizes = [(64, 40), (8, 8), (120, 64)]
+    images = [encode(Image.new("RGB", size)) for size in sizes]
+    images.insert(1, b"broken")
+    with Client(server.addresses[0]) as client:
+        outcomes = list(client.analyze_many(images, concurrency=3))
+    assert isinstance(outcomes.pop(1), InvalidImage)
+    facts = [outcome.image for outcome in outcomes if not isinstance(outcome, RiskmaskError)]
+    assert [(image.width, image.height) for image in facts] == sizes

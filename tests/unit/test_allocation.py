@@ -1,0 +1,128 @@
+"""Bits move to the regions and the image costs what it cost before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from riskmask.model.runtime.prediction import Prediction
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.allocate import Allocation, allocate
+from riskmask.server.engine.rate import RateCurves
+from riskmask.server.engine.regions import RegionSet, find_regions
+from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.values import Policy, ResolvedTarget
+
+Allocate = Callable[..., tuple[Allocation, RegionSet, RateCurves]]
+WIDTH, HEIGHT = 250, 190
+CELLS = (48, 63)
+
+
+@pytest.fixture(scope="module")
+def allocated(predicted: Callable[..., Prediction], profiles: dict[str, CodecProfile]) -> Allocate:
+    """``allocated(risk, level)``: the allocation for a 250x190 image at a level."""
+
+    def make(
+        risk: NDArray[Any], level: float, **options: Any
+    ) -> tuple[Allocation, RegionSet, RateCurves]:
+        prediction = predicted(WIDTH, HEIGHT, risk, **options)
+        profile, policy = profiles["hyperprior"], Policy()
+        curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
+        regions = find_regions(prediction, curves, rates, level, policy)
+        target = ResolvedTarget("hyperprior", rates.bpp(level), level)
+        return allocate(regions, curves, rates, profile, target, policy), regions, rates
+
+    return make
+
+
+def _risk(rows: slice, columns: slice, value: float = 1.0) -> NDArray[np.float64]:
+    risk = np.zeros(CELLS)
+    risk[rows, columns] = value
+    return risk
+
+
+def test_without_regions_the_map_is_uniform(allocated: Allocate) -> None:
+    allocation, _, rates = allocated(np.zeros(CELLS), 2.5)
+    assert allocation.feasible
+    assert (allocation.levels == 2.5).all()
+    assert allocation.predicted_bpp == rates.bpp(2.5)
+    assert allocation.levels.shape == (12, 16)
+    assert allocation.levels.dtype == np.float32
+
+
+def test_every_block_that_a_region_touches_reaches_its_safe_level(allocated: Allocate) -> None:
+    # Cells 5…9 lie in block columns 1 and 2, rows 7…8 in block rows 1 and 2.
+    allocation, regions, _ = allocated(_risk(np.s_[7:9], np.s_[5:10]), 3.0)
+    [region] = regions.listed
+    raised = np.zeros((12, 16), bool)
+    raised[1:3, 1:3] = True
+    assert region.safe_level is not None
+    np.testing.assert_allclose(allocation.levels[raised], region.safe_level, atol=1e-6)
+    np.testing.assert_allclose(allocation.levels[~raised], allocation.background_level, atol=1e-6)
+    assert allocation.background_level < 3.0
+    assert allocation.feasible
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    level=st.floats(0.5, 4.5),
+    top=st.integers(0, 40),
+    left=st.integers(0, 55),
+    size=st.integers(2, 12),
+    seed=st.integers(0, 1000),
+)
+def test_a_feasible_allocation_costs_what_was_asked_for(
+    allocated: Allocate, level: float, top: int, left: int, size: int, seed: int
+) -> None:
+    rate = np.random.default_rng(seed).uniform(0.1, 3.0, (12, 16))
+    risk = _risk(np.s_[top : top + size], np.s_[left : left + size])
+    allocation, regions, rates = allocated(risk, level, rate=rate)
+    asked = rates.bpp(level)
+    assert regions.count == 1
+    assert (allocation.levels >= 0).all()
+    assert (allocation.levels <= 7).all()
+    uniform = rates.bits(np.full((12, 16), level, np.float32)).sum()
+    spent = rates.bits(allocation.levels).sum()
+    assert allocation.predicted_bpp == pytest.approx(asked * spent / uniform)
+    if allocation.feasible:
+        assert allocation.predicted_bpp == pytest.approx(asked, rel=1e-4)
+    else:
+        assert allocation.background_level == 0.0
+        assert allocation.predicted_bpp > asked
+
+
+def test_a_region_too_large_for_the_budget_is_not_feasible(allocated: Allocate) -> None:
+    allocation, _, rates = allocated(_risk(np.s_[:44], np.s_[:]), 1.0)
+    assert not allocation.feasible
+    assert allocation.background_level == 0.0
+    assert allocation.predicted_bpp > rates.bpp(1.0)
+
+
+def test_a_region_that_is_never_safe_is_not_feasible(allocated: Allocate) -> None:
+    allocation, _, _ = allocated(_risk(np.s_[7:9], np.s_[5:10]), 3.0, decay=[1.0] * 8)
+    assert not allocation.feasible
+    assert allocation.levels.max() == 7.0
+
+
+def test_a_background_that_becomes_risky_when_lowered_is_not_feasible(
+    allocated: Allocate,
+) -> None:
+    # At level 3 the second area has risk 0.297, just under the threshold, and no room below.
+    risk = _risk(np.s_[0:4], np.s_[0:20]) + _risk(np.s_[30:34], np.s_[20:24], 0.297 / 0.6)
+    allocation, regions, _ = allocated(risk, 3.0)
+    assert regions.count == 1
+    assert not allocation.feasible
+    alone, _, _ = allocated(_risk(np.s_[0:4], np.s_[0:20]), 3.0)
+    assert alone.feasible
+
+
+def test_a_region_that_covers_everything_is_not_feasible(allocated: Allocate) -> None:
+    allocation, _, _ = allocated(np.ones(CELLS), 3.0)
+    assert not allocation.feasible
+    assert (allocation.levels > 3.0).all()

@@ -1,0 +1,122 @@
+"""The decision is the cheapest safe way, and its reasons say so with figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.values import (
+    Analysis,
+    AnalysisRequest,
+    Decision,
+    ReasonCode,
+    Target,
+)
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+Paint = Callable[..., NDArray[np.uint8]]
+Encode = Callable[..., bytes]
+
+
+def _codes(analysis: Analysis) -> list[ReasonCode]:
+    return [reason.code for reason in analysis.reasons]
+
+
+def test_a_harmless_image_is_encoded_as_asked(engine: Engine, paint: Paint, encode: Encode) -> None:
+    analysis = engine.analyze(AnalysisRequest(encode(paint(256, 256)), target=Target(bpp=0.1)))
+    assert analysis.decision is Decision.ENCODE
+    assert _codes(analysis) == [ReasonCode.NO_RISK]
+    assert analysis.regions == ()
+    assert analysis.risk_area_fraction == 0.0
+    assert "48 pixels" in analysis.reasons[0].message
+
+
+def test_a_small_region_is_paid_for_by_the_background(
+    engine: Engine, paint: Paint, encode: Encode
+) -> None:
+    content = encode(paint(512, 512, {(64, 64, 64, 32): RED}))
+    analysis = engine.analyze(AnalysisRequest(content, target=Target(bpp=0.045)))
+    assert analysis.decision is Decision.ENCODE_WITH_HINTS
+    assert _codes(analysis) == [ReasonCode.RISK_REGIONS, ReasonCode.HINTS_SUFFICE]
+    assert "1 region, 0.78% of the image" in analysis.reasons[0].message
+
+
+def _noisy_red(size: int) -> NDArray[np.uint8]:
+    """Red that fills the image, so that no background can pay, and costs a JPEG dearly."""
+    pixels = np.zeros((size, size, 3), np.uint8)
+    pixels[..., 0] = 255
+    noise = np.random.default_rng(0).integers(0, 60, (size, size))
+    pixels[..., 1] = pixels[..., 2] = noise
+    return pixels
+
+
+def test_the_rate_is_raised_where_that_costs_less_than_a_safe_jpeg(
+    engine: Engine, encode: Encode
+) -> None:
+    analysis = engine.analyze(AnalysisRequest(encode(_noisy_red(256)), target=Target(bpp=0.05)))
+    assert analysis.decision is Decision.RAISE_RATE
+    assert _codes(analysis) == [
+        ReasonCode.RISK_REGIONS,
+        ReasonCode.SAFE_RATE_CHEAPER_THAN_JPEG,
+    ]
+    assert analysis.safe_bpp is not None
+    assert analysis.safe_bpp * 256 * 256 / 8 < analysis.jpeg.estimated_bytes
+
+
+def test_asking_again_at_the_safe_rate_answers_encode(engine: Engine, encode: Encode) -> None:
+    content = encode(_noisy_red(256))
+    first = engine.analyze(AnalysisRequest(content, target=Target(bpp=0.05)))
+    second = engine.analyze(AnalysisRequest(content, target=Target(bpp=first.safe_bpp)))
+    assert second.decision is Decision.ENCODE
+
+
+def test_what_no_rate_makes_safe_falls_back_to_jpeg(
+    engine: Engine, paint: Paint, encode: Encode
+) -> None:
+    content = encode(paint(256, 256, {(64, 64, 64, 64): BLUE}))
+    analysis = engine.analyze(AnalysisRequest(content, target=Target(bpp=0.2)))
+    assert analysis.decision is Decision.FALLBACK_JPEG
+    assert _codes(analysis) == [
+        ReasonCode.RISK_REGIONS,
+        ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE,
+    ]
+    assert "No rate of hyperprior is free of risk" in analysis.reasons[1].message
+    assert analysis.safe_bpp is None
+    assert analysis.jpeg.subsampling == "4:4:4"
+
+
+def test_a_jpeg_larger_than_what_was_asked_for_is_said_so(
+    engine: Engine, paint: Paint, encode: Encode
+) -> None:
+    content = encode(paint(256, 256, {(64, 64, 64, 64): BLUE}))
+    analysis = engine.analyze(AnalysisRequest(content, target=Target(size_bytes=900)))
+    assert analysis.decision is Decision.FALLBACK_JPEG
+    assert _codes(analysis)[-1] is ReasonCode.JPEG_EXCEEDS_TARGET
+    assert analysis.reasons[-1].message.endswith("900 were asked for.")
+
+
+def test_a_safe_rate_that_costs_more_than_a_jpeg_is_not_advised(
+    engine: Engine, encode: Encode
+) -> None:
+    # Stripes of 8 pixels are busy to the tiny detector, and a flat 8x8 block each to JPEG.
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, np.arange(512) // 8 % 2 == 0, 0] = 255
+    analysis = engine.analyze(AnalysisRequest(encode(stripes), target=Target(bpp=0.05)))
+    assert analysis.decision is Decision.FALLBACK_JPEG
+    assert analysis.safe_bpp is not None
+    assert analysis.safe_bpp * 512 * 512 / 8 >= analysis.jpeg.estimated_bytes
+    fallback = {reason.code: reason.message for reason in analysis.reasons}
+    assert "is free of risk from" in fallback[ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE]
+
+
+@pytest.mark.parametrize("bpp", [1e-5, 100.0])
+def test_a_clamped_rate_comes_first_among_the_reasons(
+    bpp: float, engine: Engine, paint: Paint, encode: Encode
+) -> None:
+    analysis = engine.analyze(AnalysisRequest(encode(paint(64, 64)), target=Target(bpp=bpp)))
+    assert _codes(analysis) == [ReasonCode.RATE_OUT_OF_RANGE, ReasonCode.NO_RISK]
+    assert analysis.decision is Decision.ENCODE

@@ -1,0 +1,141 @@
+"""16 bits, CMYK, alpha, palettes and colour profiles become 8-bit sRGB, and the reply says so."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from riskmask.server.engine.decode import decode
+from riskmask.server.engine.errors import UnsupportedFormatError
+
+SIXTEEN = "16 bits per sample were scaled to 8"
+WHITE = "transparent pixels were laid over white"
+
+
+@pytest.mark.parametrize("container", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_and_rounded(container: str, encode: Callable[..., bytes]) -> None:
+    samples = np.array([[0, 128, 129, 257, 32767, 65279, 65406, 65407, 65535]], np.uint16)
+    decoded = decode(encode(Image.fromarray(samples), container))
+    expected = np.rint(samples / 257.0).astype(np.uint8)
+    np.testing.assert_array_equal(decoded.pixels, np.stack([expected] * 3, axis=2))
+    assert decoded.facts.notes == (SIXTEEN,)
+
+
+@pytest.mark.parametrize("extension", [".png", ".tiff"])
+def test_16_bit_colour_is_scaled(extension: str) -> None:
+    samples = np.random.default_rng(0).integers(0, 65536, (9, 7, 3)).astype(np.uint16)
+    written, buffer = cv2.imencode(extension, samples[:, :, ::-1])
+    assert written
+    decoded = decode(buffer.tobytes())
+    assert np.abs(decoded.pixels - samples / 257.0).max() <= 1.0
+    assert decoded.facts.notes == (SIXTEEN,)
+
+
+def test_32_bit_samples_are_refused(encode: Callable[..., bytes]) -> None:
+    content = encode(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF")
+    with pytest.raises(UnsupportedFormatError, match="8 or 16 bits"):
+        decode(content)
+
+
+@pytest.mark.parametrize("container", ["JPEG", "TIFF"])
+def test_cmyk_becomes_rgb(container: str, encode: Callable[..., bytes]) -> None:
+    red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    decoded = decode(encode(red, container))
+    assert np.abs(decoded.pixels.astype(int) - (255, 0, 0)).max() <= 3
+    assert decoded.facts.notes == ("CMYK was converted to RGB",)
+
+
+@pytest.mark.parametrize("container", ["PNG", "WEBP", "TIFF"])
+def test_alpha_is_laid_over_white(container: str, encode: Callable[..., bytes]) -> None:
+    image = Image.new("RGBA", (12, 8), (255, 0, 0, 255))
+    image.paste((10, 20, 30, 0), (0, 0, 4, 8))
+    image.paste((0, 0, 0, 102), (4, 0, 8, 8))
+    options = {"lossless": True, "exact": True} if container == "WEBP" else {}
+    decoded = decode(encode(image, container, **options))
+    assert (decoded.pixels[:, :4] == 255).all()
+    assert (decoded.pixels[:, 4:8] == 153).all()
+    assert (decoded.pixels[:, 8:] == (255, 0, 0)).all()
+    assert decoded.facts.notes == (WHITE,)
+
+
+def test_an_opaque_alpha_channel_goes_unmentioned(encode: Callable[..., bytes]) -> None:
+    decoded = decode(encode(Image.new("RGBA", (5, 5), (1, 2, 3, 255)), "PNG"))
+    assert (decoded.pixels == (1, 2, 3)).all()
+    assert decoded.facts.notes == ()
+
+
+def test_grey_with_alpha_and_transparent_palettes(encode: Callable[..., bytes]) -> None:
+    grey = Image.new("LA", (4, 4), (40, 0))
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([9, 9, 9, 200, 0, 0])
+    for content in (encode(grey, "PNG"), encode(palette, "PNG", transparency=1)):
+        decoded = decode(content)
+        assert (decoded.pixels == 255).all()
+        assert decoded.facts.notes == (WHITE,)
+
+
+def test_one_bit_grey_and_palette(encode: Callable[..., bytes]) -> None:
+    board = np.indices((8, 8)).sum(0) % 2 * 255
+    expected = np.stack([board] * 3, axis=2)
+    for mode in ("1", "L", "P"):
+        image = Image.fromarray(board.astype(np.uint8)).convert(mode)
+        np.testing.assert_array_equal(decode(encode(image, "PNG")).pixels, expected)
+
+
+def _profile(name: str) -> bytes:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile(name))  # type: ignore[arg-type]
+    return profile.tobytes()
+
+
+def test_an_srgb_profile_changes_nothing(encode: Callable[..., bytes]) -> None:
+    pixels = np.full((4, 4, 3), (200, 30, 60), np.uint8)
+    decoded = decode(encode(pixels, "PNG", icc_profile=_profile("sRGB")))
+    np.testing.assert_array_equal(decoded.pixels, pixels)
+    assert decoded.facts.notes == ()
+
+
+def _swapped_primaries() -> bytes:
+    """sRGB with the red and blue primaries exchanged: red samples mean blue."""
+    content = bytearray(_profile("sRGB"))
+    count = int.from_bytes(content[128:132], "big")
+    entries = {bytes(content[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
+    red, blue = entries[b"rXYZ"], entries[b"bXYZ"]
+    content[red + 4 : red + 12], content[blue + 4 : blue + 12] = (
+        content[blue + 4 : blue + 12],
+        content[red + 4 : red + 12],
+    )
+    start = content.find("sRGB".encode("utf-16-be"))
+    content[start : start + 8] = "swap".encode("utf-16-be")
+    return bytes(content)
+
+
+def test_another_profile_is_converted_to_srgb(encode: Callable[..., bytes]) -> None:
+    pixels = np.full((4, 4, 3), (255, 0, 0), np.uint8)
+    decoded = decode(encode(pixels, "PNG", icc_profile=_swapped_primaries()))
+    assert np.abs(decoded.pixels.astype(int) - (0, 0, 255)).max() <= 3
+    assert decoded.facts.notes == ("its colour profile was converted to sRGB",)
+
+
+@pytest.mark.parametrize("damage", [b"not a profile", b"\0" * 200])
+def test_a_broken_profile_is_ignored(damage: bytes, encode: Callable[..., bytes]) -> None:
+    pixels = np.full((4, 4, 3), (200, 30, 60), np.uint8)
+    decoded = decode(encode(pixels, "PNG", icc_profile=damage))
+    np.testing.assert_array_equal(decoded.pixels, pixels)
+    assert decoded.facts.notes == ("its colour profile does not fit and was ignored",)
+
+
+def test_a_profile_of_another_colour_space_is_ignored(encode: Callable[..., bytes]) -> None:
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    buffer = io.BytesIO(encode(image, "TIFF", icc_profile=_profile("sRGB")))
+    assert "its colour profile does not fit and was ignored" in decode(buffer.read()).facts.notes
+
+
+def test_lab_becomes_rgb(encode: Callable[..., bytes]) -> None:
+    decoded = decode(encode(Image.new("LAB", (8, 8), (137, 128, 128)), "TIFF"))
+    # L* 53.7 without chroma is the grey 128 of sRGB (CIE 1976).
+    assert np.abs(decoded.pixels.astype(int) - 128).max() <= 3

@@ -1,0 +1,205 @@
+"""Bytes that are no good image get a clear error that leaks nothing, and quickly."""
+
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.server.engine.decode import Limits, decode
+from riskmask.server.engine.errors import (
+    CorruptImageError,
+    EmptyImageError,
+    EngineError,
+    ImageTooLargeError,
+    InvalidImageError,
+    UnsupportedFormatError,
+)
+
+Pixels = NDArray[np.uint8]
+CONTAINERS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _png_header(width: int, height: int) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"\0" * 64)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data)
+
+
+def _patched_jpeg(content: bytes, width: int, height: int) -> bytes:
+    start = content.index(b"\xff\xc0") + 5
+    return content[:start] + struct.pack(">HH", height, width) + content[start + 4 :]
+
+
+def _webp_header(width: int, height: int) -> bytes:
+    flags = b"\0\0\0\0"
+    canvas = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + flags + canvas
+    return b"RIFF" + struct.pack("<I", len(body)) + body + b"VP8 "
+
+
+def _gif_header(width: int, height: int) -> bytes:
+    return b"GIF89a" + struct.pack("<HH", width, height) + b"\0\0\0" + b"," + b"\0" * 20
+
+
+def test_no_bytes() -> None:
+    with pytest.raises(EmptyImageError, match="no bytes"):
+        decode(b"")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"hello", b"\0" * 1000, b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7\n", b"P"],
+)
+def test_not_an_image(content: bytes) -> None:
+    with pytest.raises(UnsupportedFormatError, match="JPEG, PNG, WEBP"):
+        decode(content)
+
+
+@pytest.mark.parametrize("container", ["BMP", "PPM", "ICO", "TGA", "JPEG2000", "EPS"])
+def test_containers_off_the_list_are_refused(
+    container: str, photograph: Pixels, encode: Callable[..., bytes]
+) -> None:
+    with pytest.raises(UnsupportedFormatError):
+        decode(encode(photograph, container))
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("kept", [0.02, 0.3, 0.6, 0.9])
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_truncated_images_are_called_corrupt(
+    container: str, kept: float, photograph: Pixels, encode: Callable[..., bytes]
+) -> None:
+    content = encode(photograph, container)
+    with pytest.raises(InvalidImageError) as caught:
+        decode(content[: max(int(len(content) * kept), 16)])
+    assert isinstance(caught.value, CorruptImageError)
+    assert "send the whole file" in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [4, 20, 60])
+def test_a_jpeg_that_stops_after_its_first_markers(
+    kept: int, photograph: Pixels, encode: Callable[..., bytes]
+) -> None:
+    with pytest.raises(CorruptImageError):
+        decode(encode(photograph, "JPEG")[:kept])
+
+
+def test_flipped_bits_in_a_png_are_corrupt(
+    photograph: Pixels, encode: Callable[..., bytes]
+) -> None:
+    content = bytearray(encode(photograph, "PNG"))
+    content[len(content) // 2] ^= 0xFF
+    with pytest.raises(CorruptImageError):
+        decode(bytes(content))
+
+
+def _claims(encode: Callable[..., bytes]) -> dict[str, bytes]:
+    jpeg = encode(Image.new("RGB", (16, 16)), "JPEG")
+    tiff = encode(Image.new("L", (16, 16)), "TIFF")
+    # Tags 256 and 257, width and height, as the writer stores them: one 16-bit value.
+    for tag in (256, 257):
+        start = tiff.index(struct.pack("<H", tag), 8)
+        kind = struct.unpack("<H", tiff[start + 2 : start + 4])[0]
+        value = struct.pack("<I", 65535) if kind == 4 else struct.pack("<HH", 65535, 0)
+        tiff = tiff[: start + 8] + value + tiff[start + 12 :]
+    return {
+        "PNG": _png_header(65535, 65535),
+        "JPEG": _patched_jpeg(jpeg, 65535, 65535),
+        "WEBP": _webp_header(65535, 65535),
+        "GIF": _gif_header(65535, 65535),
+        "TIFF": tiff,
+    }
+
+
+@pytest.mark.parametrize("container", ["PNG", "JPEG", "WEBP", "GIF", "TIFF"])
+def test_a_header_that_claims_65535_squared_is_refused_at_once(
+    container: str, encode: Callable[..., bytes]
+) -> None:
+    content = _claims(encode)[container]
+    took = []
+    for _ in range(5):
+        start = time.perf_counter()
+        with pytest.raises(ImageTooLargeError, match="65535x65535"):
+            decode(content)
+        took.append(time.perf_counter() - start)
+    assert min(took) < 0.010
+
+
+def test_each_limit_has_its_own_sentence(photograph: Pixels, encode: Callable[..., bytes]) -> None:
+    content = encode(photograph, "PNG")
+    for limits, sentence in (
+        (Limits(max_bytes=len(content) - 1), f"has {len(content)} bytes"),
+        (Limits(max_pixels=96 * 64 - 1), "has 6144 pixels"),
+        (Limits(max_side=95), "is 96x64"),
+    ):
+        with pytest.raises(ImageTooLargeError, match=sentence):
+            decode(content, limits)
+    exact = Limits(max_bytes=len(content), max_pixels=96 * 64, max_side=96)
+    assert decode(content, exact).facts.width == 96
+
+
+def test_our_limit_holds_instead_of_pillows(
+    photograph: Pixels, encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert decode(encode(photograph, "PNG")).facts.width == 96
+
+
+@pytest.mark.parametrize("name", ["max_bytes", "max_pixels", "max_side"])
+def test_limits_of_nothing_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Limits(**{name: 0})
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+@pytest.mark.filterwarnings("ignore")
+def test_damage_anywhere_is_answered_or_refused_but_never_a_crash(
+    container: str, encode: Callable[..., bytes], photograph: Pixels, data: st.DataObject
+) -> None:
+    content = bytearray(encode(photograph[:24, :32], container))
+    edits = data.draw(
+        st.lists(
+            st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)),
+            min_size=1,
+            max_size=12,
+        )
+    )
+    for place, value in edits:
+        content[place] = value
+    keep = data.draw(st.integers(0, len(content)))
+    try:
+        decoded = decode(bytes(content[:keep]), Limits(max_pixels=4_000_000))
+    except EngineError as error:
+        refusal = error
+    else:
+        assert decoded.pixels.shape == (decoded.facts.height, decoded.facts.width, 3)
+        return
+    assert refusal.reason.isupper()
+    assert "/" not in str(refusal)
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=st.binary(max_size=200))
+@pytest.mark.filterwarnings("ignore")
+def test_noise_is_never_a_crash(content: bytes) -> None:
+    with pytest.raises(InvalidImageError):
+        decode(content)
