@@ -47,9 +47,9 @@ bench: $(TEST) ## time the network inside ONNX Runtime
 
 train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RISKMASK_CORPUS)
 	$(BIN)/python -m riskmask.model.train codec
-	$(BIN)/python -m riskmask.model.label
+	$(BIN)/python -m riskmask.model.train jpeg-profile
+	$(BIN)/python -m riskmask.model.label --out runs/labels
 	$(BIN)/python -m riskmask.model.train detector
-	$(BIN)/python -m riskmask.model.export
 
 clean: ## remove everything that make made (not runs/)
 	rm -rf $(VENV) .venv-proto .venv-proto-buf out build dist

@@ -46,14 +46,14 @@ async def until_begun(engine: GatedEngine) -> None:
 def test_health_is_serving_on_every_address(server: Any, service: str) -> None:
     for address in server.addresses:
         with grpc.insecure_channel(address, [("grpc.default_authority", "localhost")]) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
+            stub: Any = health_pb2_grpc.HealthStub(channel)
             answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10)
         assert answer.status == SERVING
 
 
 def test_reflection_lists_the_service(server: Any) -> None:
     with grpc.insecure_channel(server.addresses[0]) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
         question = reflection_pb2.ServerReflectionRequest(list_services="")
         answer = next(iter(stub.ServerReflectionInfo(iter([question]), timeout=10)))
     names = {service.name for service in answer.list_services_response.service}
@@ -80,7 +80,8 @@ async def test_a_call_in_flight_outlives_the_stop(
         AsyncClient(address) as client,
         grpc.aio.insecure_channel(address) as channel,
     ):
-        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == SERVING
         call = asyncio.create_task(client.analyze(png))
         await until_begun(gated)
@@ -110,7 +111,7 @@ async def test_a_full_queue_answers_at_once_and_health_goes_on(
             await refused.pop()
         assert caught.value.reason == "QUEUE_FULL"
         assert caught.value.retry_after
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
         assert (await health.Check(health_pb2.HealthCheckRequest(), timeout=5)).status == SERVING
         assert (await client.server_info(timeout=5)).policy_presets == ("balanced",)
         gated.gate.set()

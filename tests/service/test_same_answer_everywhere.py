@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from riskmask.client import (
     AsyncClient,
     Client,
+    DeadlineExceeded,
     Decision,
     InvalidImage,
     InvalidRequest,
     MaskType,
     Options,
     RiskmaskError,
+    ServiceUnavailable,
 )
 from riskmask.client._channel import Connection
 from riskmask.client._local import LocalTransport
@@ -150,8 +153,6 @@ def test_images_may_come_as_paths(server: Any, png: bytes, tmp_path: Path) -> No
 def test_many_images_keep_their_order_and_their_failures(
     server: Any, png: bytes, encode: Callable[..., bytes]
 ) -> None:
-    from PIL import Image
-
     sizes = [(64, 40), (8, 8), (120, 64)]
     images = [encode(Image.new("RGB", size)) for size in sizes]
     images.insert(1, b"broken")
@@ -160,3 +161,36 @@ def test_many_images_keep_their_order_and_their_failures(
     assert isinstance(outcomes.pop(1), InvalidImage)
     facts = [outcome.image for outcome in outcomes if not isinstance(outcome, RiskmaskError)]
     assert [(image.width, image.height) for image in facts] == sizes
+
+
+async def test_a_deadline_that_passes_is_the_same_error_everywhere(
+    server: Any, png: bytes, detector_path: Path, profiles_folder: Path
+) -> None:
+    tcp, unix = server.addresses
+    local: dict[str, Any] = {"model": detector_path, "profiles": profiles_folder}
+    for client in (Client(tcp), Client(unix), Client.local(**local)):
+        with client:
+            with pytest.raises(DeadlineExceeded) as caught:
+                client.analyze(png, timeout=1e-6)
+            assert caught.value.reason == "DEADLINE_EXCEEDED"
+            assert client.analyze(png).image.width == 160
+    for asynchronous in (AsyncClient(tcp), AsyncClient.local(**local)):
+        async with asynchronous as other:
+            with pytest.raises(DeadlineExceeded):
+                await other.analyze(png, timeout=1e-6)
+            assert (await other.analyze(png)).image.width == 160
+
+
+async def test_a_closed_client_says_so_everywhere(
+    server: Any, png: bytes, detector_path: Path, profiles_folder: Path
+) -> None:
+    address = server.addresses[0]
+    for client in (Client(address), Client.local(model=detector_path, profiles=profiles_folder)):
+        client.close()
+        with pytest.raises(ServiceUnavailable) as caught:
+            client.analyze(png)
+        assert caught.value.reason == "CLOSED"
+    asynchronous = AsyncClient(address)
+    await asynchronous.close()
+    with pytest.raises(ServiceUnavailable):
+        await asynchronous.server_info()

@@ -8,7 +8,13 @@ from typing import Any, Final, cast
 
 import grpc
 
-from riskmask.client._errors import STATUS_KEY, LimitExceeded, RiskmaskError, from_status
+from riskmask.client._errors import (
+    STATUS_KEY,
+    LimitExceeded,
+    RiskmaskError,
+    ServiceUnavailable,
+    from_status,
+)
 from riskmask.v1 import riskmask_pb2 as pb
 
 DEFAULT_TIMEOUT: Final = 30.0
@@ -64,6 +70,11 @@ class Connection:
                 "MESSAGE_TOO_LARGE",
                 f"the request has {size} bytes and max_message_bytes is {self.max_message_bytes}",
             )
+
+
+def closed() -> ServiceUnavailable:
+    """The error of a call on a client that was closed."""
+    return ServiceUnavailable("CLOSED", "this client is closed; make another one")
 
 
 def to_error(failure: grpc.RpcError, address: str) -> RiskmaskError:

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from riskmask.client._channel import DEFAULT_MESSAGE_BYTES
+from riskmask.client._channel import DEFAULT_MESSAGE_BYTES, closed
 from riskmask.client._errors import (
     DeadlineExceeded,
     EngineNotInstalled,
-    ServiceUnavailable,
     from_status,
 )
 from riskmask.v1 import riskmask_pb2 as pb
@@ -68,7 +67,7 @@ class LocalTransport:
         try:
             future = self._pool.submit(self._translated, call)
         except RuntimeError:
-            raise ServiceUnavailable("CLOSED", "this client is closed") from None
+            raise closed() from None
         try:
             return future.result(timeout)
         except TimeoutError:
@@ -77,7 +76,7 @@ class LocalTransport:
                 "DEADLINE_EXCEEDED", f"no answer within {timeout:g} s; allow more with timeout="
             ) from None
         except CancelledError:
-            raise ServiceUnavailable("CLOSED", "this client was closed") from None
+            raise closed() from None
 
     def _translated(self, call: Callable[[], T]) -> T:
         try:

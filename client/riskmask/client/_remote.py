@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from riskmask.client._channel import Connection, to_error
+from riskmask.client._channel import Connection, closed, to_error
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
@@ -14,6 +14,7 @@ class RemoteTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._closed = False
         credentials = connection.credentials
         if credentials is None:
             self._channel = grpc.insecure_channel(connection.address, connection.options)
@@ -24,6 +25,8 @@ class RemoteTransport:
     def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The server's answer for one image."""
         self._connection.check_size(request)
+        if self._closed:
+            raise closed()
         try:
             return self._stub.Analyze(request, timeout=timeout)
         except grpc.RpcError as failure:
@@ -31,6 +34,8 @@ class RemoteTransport:
 
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the server says of itself."""
+        if self._closed:
+            raise closed()
         try:
             return self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
         except grpc.RpcError as failure:
@@ -38,6 +43,7 @@ class RemoteTransport:
 
     def close(self) -> None:
         """Closes the channel; calls in flight fail."""
+        self._closed = True
         self._channel.close()
 
 
@@ -46,6 +52,7 @@ class AsyncRemoteTransport:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._closed = False
         credentials = connection.credentials
         if credentials is None:
             self._channel = grpc.aio.insecure_channel(connection.address, connection.options)
@@ -58,6 +65,8 @@ class AsyncRemoteTransport:
     async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The server's answer for one image."""
         self._connection.check_size(request)
+        if self._closed:
+            raise closed()
         try:
             return await self._stub.Analyze(request, timeout=timeout)
         except grpc.RpcError as failure:
@@ -65,6 +74,8 @@ class AsyncRemoteTransport:
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the server says of itself."""
+        if self._closed:
+            raise closed()
         try:
             return await self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
         except grpc.RpcError as failure:
@@ -72,4 +83,5 @@ class AsyncRemoteTransport:
 
     async def close(self) -> None:
         """Closes the channel; calls in flight fail."""
+        self._closed = True
         await self._channel.close()

@@ -1,4 +1,4 @@
-"""``python -m riskmask.model.train``: train the codec or the detector."""
+"""``python -m riskmask.model.train``: train the codec or the detector, fit the JPEG profile."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ import typer
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
+OutOption = Annotated[Path, typer.Option("--out", help="Folder of the weights and manifest.")]
+PACKAGED = Path(__file__).parents[1] / "weights"
+PROFILES = Path(__file__).parents[1] / "profiles"
+DETECTOR_NAME = "riskmask-fpn-mobilenetv4-conv-small"
+
+
 @app.callback()
 def main() -> None:
-    """Train the codec or the detector."""
+    """Train the codec or the detector, fit the JPEG profile."""
 
 
 CorpusOption = Annotated[
@@ -28,6 +34,7 @@ PermissiveOption = Annotated[
 def codec(
     corpus: CorpusOption = None,
     run: RunOption = Path("runs/codec"),
+    out: OutOption = PACKAGED,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 14_000,
     batch: Annotated[int, typer.Option(help="Crops in a step.")] = 8,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -47,7 +54,49 @@ def codec(
         images = Corpus.find(corpus).select("train", permissive=permissive)
         np.save(packed, cut_patches((image.path for image in images), size=160, per_image=4))
     settings = CodecTraining(steps=steps, batch=batch, device=device, bf16=bf16)
-    train_codec(np.load(packed), run, settings)
+    network = train_codec(np.load(packed), run, settings)
+
+    from riskmask.model.codecs.hyperprior import save_weights
+    from riskmask.model.release import register
+
+    register("hyperprior", save_weights(network, out), "hyperprior")
+
+
+@app.command()
+def detector(
+    labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
+    run: RunOption = Path("runs/detector"),
+    out: OutOption = PACKAGED,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 9_000,
+    batch: Annotated[int, typer.Option(help="Crops in a step.")] = 8,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    bf16: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = False,
+) -> None:
+    """Train the detector on label maps and export it; continues a run that was cut off."""
+    from riskmask.model.data.training_set import load_examples
+    from riskmask.model.export import export_detector
+    from riskmask.model.release import register
+    from riskmask.model.train.detector import DetectorTraining, train_detector
+
+    settings = DetectorTraining(steps=steps, batch=batch, device=device, bf16=bf16)
+    network = train_detector(load_examples(labels), run, settings)
+    register("detector", export_detector(network, out, DETECTOR_NAME), DETECTOR_NAME)
+
+
+@app.command()
+def jpeg_profile(
+    corpus: CorpusOption = None,
+    out: Annotated[Path, typer.Option(help="File to write.")] = PROFILES / "jpeg.json",
+) -> None:
+    """Fit JPEG's qualities to the levels of the reference codec on training photographs."""
+    from riskmask.model.codecs import packaged_hyperprior
+    from riskmask.model.codecs.hyperprior import Hyperprior
+    from riskmask.model.corpus import Corpus
+    from riskmask.model.train.jpeg_profile import calibration_photographs, fit_jpeg
+
+    photographs = calibration_photographs(Corpus.find(corpus))
+    fit_jpeg(Hyperprior.load(packaged_hyperprior()), photographs, out)
+    typer.echo(f"wrote {out}")
 
 
 if __name__ == "__main__":

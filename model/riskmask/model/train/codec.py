@@ -69,7 +69,7 @@ def train_codec(
     Args:
         patches: (N, S, S, 3) uint8 RGB with S at least the crop.
         folder: of the checkpoint (``codec.pt``) and the log (``codec.jsonl``).
-        settings: of the run; a continued run must have the same.
+        settings: of the run; a continued run must have the same, but for its number of steps.
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
@@ -91,7 +91,7 @@ def train_codec(
     first, seconds = 0, 0.0
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=False)
-        if saved["settings"] != asdict(settings):
+        if {**saved["settings"], "steps": settings.steps} != asdict(settings):
             raise ValueError(f"{checkpoint} is of a run with other settings: {saved['settings']}")
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])

@@ -1,0 +1,127 @@
+"""The detector's network: what a codec will change at which level, and what each level costs.
+
+An FPN (Lin et al., "Feature pyramid networks for object detection", CVPR 2017) on a mobile
+encoder, with BatchNorm throughout. It has no operator of global extent, so what it says of a
+pixel depends on that pixel's surroundings alone and a large picture can be cut into tiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from riskmask.model.levels import ANCHORS
+from riskmask.model.torchvision_ops import ensure_torchvision
+
+ensure_torchvision()
+
+import segmentation_models_pytorch as smp  # noqa: E402
+
+CONTENTS = 3
+KINDS = 3
+RATE_POOL = 4  # from the stride of the other maps (4) to the codec's cells (16)
+
+
+@dataclass(frozen=True)
+class DetectorShape:
+    """Encoder and widths; stored beside the weights."""
+
+    encoder: str = "tu-mobilenetv4_conv_small"
+    pyramid: int = 64
+    segmentation: int = 32
+
+
+@dataclass(frozen=True)
+class Logits:
+    """What the loss sees, before activations; h = H/4, w = W/4.
+
+    Attributes:
+        risk: (B, 8, h, w), non-increasing from the coarsest level to the finest.
+        log_rate: (B, 8, H/16, W/16), natural logarithm of bits per pixel, non-decreasing.
+        content: (B, 3, h, w).
+        high_impact: (B, 1, h, w).
+        kind: (B, 3, h, w).
+    """
+
+    risk: Tensor
+    log_rate: Tensor
+    content: Tensor
+    high_impact: Tensor
+    kind: Tensor
+
+
+class Detector(nn.Module):
+    """uint8 or float RGB in [0, 255], (B, 3, H, W), H and W multiples of 32 -> :class:`Logits`."""
+
+    def __init__(self, shape: DetectorShape = DetectorShape()) -> None:
+        super().__init__()
+        self.shape = shape
+        channels = 2 * ANCHORS + CONTENTS + 1 + KINDS
+        self.network = smp.FPN(
+            shape.encoder,
+            encoder_weights=None,
+            decoder_pyramid_channels=shape.pyramid,
+            decoder_segmentation_channels=shape.segmentation,
+            decoder_dropout=0.0,
+            classes=channels,
+            upsampling=1,
+        )
+        _replace_group_norm(self.network.decoder)
+        head = nn.Conv2d(shape.segmentation, channels, 3, padding=1)
+        self.network.segmentation_head = nn.Sequential(head)
+        # Starts: a risk of a few percent that falls with the level, rates of the usual order.
+        with torch.no_grad():
+            head.weight.mul_(0.1)
+            head.bias.zero_()  # type: ignore[union-attr]
+            head.bias[ANCHORS - 1] = -6.0  # type: ignore[index]
+            head.bias[ANCHORS] = -3.5  # type: ignore[index]
+
+    def forward(self, image: Tensor) -> Logits:
+        """Run the network; normalisation is inside."""
+        scaled = image.float() / 127.5 - 1.0
+        raw = self.network(scaled)
+        risk, rate, content, high_impact, kind = raw.split(
+            [ANCHORS, ANCHORS, CONTENTS, 1, KINDS], dim=1
+        )
+        # The finest level's risk as such, and what each coarser level adds to it.
+        steps = nn.functional.softplus(risk[:, : ANCHORS - 1])
+        added = torch.flip(torch.cumsum(torch.flip(steps, [1]), dim=1), [1])
+        finest = risk[:, ANCHORS - 1 :]
+        risk = torch.cat([finest + added, finest], dim=1)
+        # The coarsest level's rate as such, and what each finer level multiplies it by.
+        rate = nn.functional.avg_pool2d(rate, RATE_POOL)
+        growth = torch.cumsum(nn.functional.softplus(rate[:, 1:]), dim=1)
+        log_rate = torch.cat([rate[:, :1], rate[:, :1] + growth], dim=1)
+        return Logits(risk, log_rate, content, high_impact, kind)
+
+
+class DetectorGraph(nn.Module):
+    """What is exported: uint8 NHWC in, probabilities and bits per pixel out."""
+
+    OUTPUTS = ("risk", "rate", "content", "high_impact", "kind")
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """(N, H, W, 3) uint8 RGB -> risk, rate, content, high impact and kind as float32."""
+        logits = self.detector(image.permute(0, 3, 1, 2))
+        return (
+            torch.sigmoid(logits.risk),
+            torch.exp(logits.log_rate.clamp(max=4.0)),
+            torch.sigmoid(logits.content),
+            torch.sigmoid(logits.high_impact),
+            torch.sigmoid(logits.kind),
+        )
+
+
+def _replace_group_norm(module: nn.Module) -> None:
+    """GroupNorm looks at the whole picture; BatchNorm does not, and quantises better."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.GroupNorm):
+            setattr(module, name, nn.BatchNorm2d(child.num_channels))
+        else:
+            _replace_group_norm(child)

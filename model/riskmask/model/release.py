@@ -1,0 +1,29 @@
+"""Enter a new weights file into the packaged manifest, and drop the one it replaces."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from riskmask.model.runtime.weights import MANIFEST
+
+
+def register(role: str, path: Path, name: str) -> None:
+    """Make a weights file the one that its folder's manifest names for a role.
+
+    Args:
+        role: ``detector`` or ``hyperprior``.
+        path: of the file, named by its content's hash; its folder holds the manifest.
+        name: of the model, as replies give it.
+    """
+    manifest_path = path.parent / MANIFEST
+    manifest = json.loads(manifest_path.read_text("utf-8")) if manifest_path.exists() else {}
+    before = manifest.get(role, {}).get("file")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest[role] = {"file": path.name, "sha256": digest, "name": name}
+    partial = manifest_path.with_suffix(".partial")
+    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    partial.replace(manifest_path)
+    if before and before != path.name:
+        (path.parent / before).unlink(missing_ok=True)

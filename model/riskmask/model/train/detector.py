@@ -1,0 +1,176 @@
+"""Train the detector on label maps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from riskmask.model.data.training_set import Batch, Example, Sampler
+from riskmask.model.detector import Detector, DetectorShape, Logits
+from riskmask.model.levels import ANCHORS
+from riskmask.model.train.run import (
+    MovingAverage,
+    cosine_rate,
+    pick_device,
+    save_checkpoint,
+    seed_everything,
+)
+
+LOWEST_RATE = 1e-3  # bits per pixel of a cell; below it nothing is told apart
+
+
+@dataclass(frozen=True)
+class DetectorTraining:
+    """Settings of one run.
+
+    Attributes:
+        steps: optimiser steps in all; the learning rate's cosine ends there.
+        batch: crops in a step.
+        crop: side of a crop in pixels, a multiple of 32.
+        rate: peak learning rate of AdamW.
+        decay: weight decay.
+        region_weight: weight of a pixel inside a judged region; the background has 1.
+        seed: of batches and weights.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        bf16: run the network in bfloat16.
+        checkpoint_minutes: how often the run is saved.
+    """
+
+    steps: int = 9_000
+    batch: int = 8
+    crop: int = 256
+    rate: float = 2e-3
+    decay: float = 1e-2
+    region_weight: float = 4.0
+    seed: int = 0
+    device: str = "auto"
+    bf16: bool = False
+    checkpoint_minutes: float = 4.0
+
+
+def train_detector(
+    examples: Sequence[Example],
+    folder: Path,
+    settings: DetectorTraining,
+    shape: DetectorShape = DetectorShape(),
+) -> Detector:
+    """Train, or continue the run in ``folder``; returns the averaged network on the CPU.
+
+    Args:
+        examples: of :func:`riskmask.model.data.training_set.load_examples`.
+        folder: of the checkpoint (``detector.pt``) and the log (``detector.jsonl``).
+        settings: of the run; a continued run must have the same, but for its number of steps.
+        shape: of the network.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    device = pick_device(settings.device)
+    generator = seed_everything(settings.seed)
+    network = Detector(shape).to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.rate, weight_decay=settings.decay
+    )
+    average = MovingAverage(network, 0.998)
+    checkpoint = folder / "detector.pt"
+    first, seconds = 0, 0.0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, map_location=device, weights_only=False)
+        if {**saved["settings"], "steps": settings.steps} != asdict(settings):
+            raise ValueError(f"{checkpoint} is of a run with other settings: {saved['settings']}")
+        network.load_state_dict(saved["network"])
+        optimiser.load_state_dict(saved["optimiser"])
+        average.state = saved["average"]
+        generator.bit_generator.state = saved["generator"]
+        first, seconds = saved["step"], saved["seconds"]
+    sampler = Sampler(examples, settings.crop, generator)
+
+    network.train()
+    started = saved_at = time.monotonic()
+    window: list[dict[str, float]] = []
+    with (folder / "detector.jsonl").open("a", encoding="utf-8") as log:
+        for step in range(first, settings.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = cosine_rate(step, settings.steps, settings.rate)
+            batch = sampler.batch(settings.batch).to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
+                logits = network(batch.image.to(memory_format=torch.channels_last))
+            parts = losses(logits, batch, settings.region_weight)
+            loss = torch.stack(list(parts.values())).sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimiser.step()
+            average.update(network, step)
+            window.append({name: part.item() for name, part in parts.items()})
+
+            now = time.monotonic()
+            if (step + 1) % 100 == 0:
+                line: dict[str, float] = {"step": step + 1}
+                for name in parts:
+                    line[name] = round(sum(entry[name] for entry in window) / len(window), 4)
+                window.clear()
+                line["seconds"] = round(seconds + now - started, 1)
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+            if step + 1 == settings.steps or now - saved_at > settings.checkpoint_minutes * 60:
+                saved_at = now
+                save_checkpoint(
+                    checkpoint,
+                    {
+                        "settings": asdict(settings),
+                        "shape": asdict(shape),
+                        "network": network.state_dict(),
+                        "optimiser": optimiser.state_dict(),
+                        "average": average.state,
+                        "generator": generator.bit_generator.state,
+                        "step": step + 1,
+                        "seconds": seconds + now - started,
+                    },
+                )
+    network.load_state_dict({**network.state_dict(), **average.state})
+    return network.cpu().eval()
+
+
+def load_trained(folder: Path) -> tuple[Detector, dict[str, object]]:
+    """The averaged network of a run's last checkpoint, on the CPU, and the run's facts."""
+    saved = torch.load(folder / "detector.pt", map_location="cpu", weights_only=False)
+    network = Detector(DetectorShape(**saved["shape"]))
+    network.load_state_dict({**saved["network"], **saved["average"]})
+    facts = {key: saved[key] for key in ("settings", "shape", "step", "seconds")}
+    return network.eval(), facts
+
+
+def losses(logits: Logits, batch: Batch, region_weight: float) -> dict[str, Tensor]:
+    """Loss by head; each is a mean over what is known, so that no head drowns another."""
+    levels = torch.arange(ANCHORS, device=batch.count.device).view(1, -1, 1, 1)
+    changed = (batch.count.unsqueeze(1) > levels).float()
+    known = batch.valid.unsqueeze(1).float()
+    # A symbol that becomes another one weighs twice.
+    weight = known * (1 + (region_weight - 1) * batch.judged.unsqueeze(1).float())
+    weight = weight * (1 + changed * batch.high_impact)
+    happened = (batch.valid & (batch.count > 0)).unsqueeze(1).float()
+    content_weight = batch.present_valid.float() * (1 + batch.present.float())
+    log_truth = torch.log(batch.rate.clamp(min=LOWEST_RATE))
+    log_rate = logits.log_rate.float()
+    crop_rate = log_rate.exp().mean(dim=(2, 3))
+    crop_truth = batch.rate.mean(dim=(2, 3)).clamp(min=LOWEST_RATE)
+    return {
+        "risk": 2 * _mean_bce(logits.risk, changed, weight),
+        "content": _mean_bce(logits.content, batch.present.float(), content_weight),
+        "high_impact": 0.2 * _mean_bce(logits.high_impact, batch.high_impact, happened),
+        "kind": 0.2 * _mean_bce(logits.kind, batch.kind, happened),
+        "rate": 0.5 * functional.smooth_l1_loss(log_rate, log_truth, beta=0.2),
+        "mean_rate": (torch.log(crop_rate) - torch.log(crop_truth)).abs().mean(),
+    }
+
+
+def _mean_bce(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    loss = functional.binary_cross_entropy_with_logits(logits.float(), target, reduction="none")
+    weight = weight.expand_as(loss)
+    return (loss * weight).sum() / weight.sum().clamp(min=1)

@@ -1,0 +1,205 @@
+"""An answer becomes values, and values become JSON of a fixed shape."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import pytest
+
+from riskmask.client import (
+    Analysis,
+    AsyncClient,
+    Client,
+    Decision,
+    FakeTransport,
+    InvalidRequest,
+    MaskType,
+    NotSupported,
+    Options,
+    Overloaded,
+    RiskmaskError,
+)
+from riskmask.v1 import riskmask_pb2 as pb
+
+
+@pytest.fixture
+def analysis(answer: pb.Analysis) -> Analysis:
+    with Client(transport=FakeTransport(lambda request: answer)) as client:
+        return client.analyze(b"image")
+
+
+def shape(value: Any) -> Any:
+    """The value with its leaves replaced by the names of their types."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value).__name__
+
+
+def test_the_json_has_this_shape(analysis: Analysis) -> None:
+    assert shape(json.loads(analysis.to_json())) == {
+        "decision": "str",
+        "reasons": [{"code": "str", "message": "str"}],
+        "image": {
+            "width": "int",
+            "height": "int",
+            "sha256": "str",
+            "format": "str",
+            "notes": ["str"],
+        },
+        "target": {"codec": "str", "bpp": "float", "level": "float"},
+        "regions": [
+            {
+                "box": ["int"],
+                "polygon": [["int"]],
+                "content": {"text": "float", "face": "float", "symbol": "float"},
+                "risk": "float",
+                "kind": {"amplitude": "float", "geometry": "float", "shape": "float"},
+                "high_impact": "float",
+                "safe_level": "float",
+                "safe_bpp": "float",
+            }
+        ],
+        "risk_area_fraction": "float",
+        "safe_bpp": "NoneType",
+        "jpeg": {"quality": "int", "subsampling": "str", "estimated_bytes": "int"},
+        "hints": [
+            {
+                "format": "str",
+                "bytes": "int",
+                "columns": "int",
+                "rows": "int",
+                "block": "int",
+                "effectiveness": "str",
+            }
+        ],
+        "masks": [{"type": "str", "stride": "int"}],
+        "model": {"name": "str", "sha256": "str"},
+    }
+
+
+def test_the_json_carries_the_values_and_enums_without_prefix(analysis: Analysis) -> None:
+    content = json.loads(analysis.to_json())
+    assert content["decision"] == "RAISE_RATE"
+    assert content["reasons"][0]["code"] == "RISK_REGIONS"
+    first, second = content["regions"]
+    assert first["box"] == [20, 12, 40, 16]
+    assert first["polygon"] == [[20, 12], [60, 12], [60, 28]]
+    assert first["safe_bpp"] == 0.5
+    assert second["safe_level"] is None
+    assert second["safe_bpp"] is None
+    assert content["hints"][0]["effectiveness"] == "EFFECTIVE"
+
+
+def test_values_compare_and_masks_become_arrays(analysis: Analysis) -> None:
+    assert analysis.decision is Decision.RAISE_RATE
+    assert analysis.safe_bpp is None
+    cells = analysis.mask(MaskType.RISK).to_array()
+    assert cells.shape == (15, 25)
+    assert cells[4, 6] == 200
+    with pytest.raises(KeyError, match="masks="):
+        analysis.mask("TEXT")
+
+
+def test_the_request_says_what_was_asked(answer: pb.Analysis) -> None:
+    fake = FakeTransport(lambda request: answer)
+    with Client(transport=fake) as client:
+        client.analyze(b"image")
+        client.analyze(
+            b"image",
+            codec="jpeg",
+            quality=80.0,
+            masks=[MaskType.TEXT, "RISK"],
+            hint_formats=["neural-quality"],
+            preset="balanced",
+            threshold=0.4,
+            content_weights={"text": 0.5},
+            smallest_region=10,
+            priority="batch",
+        )
+    plain, full = fake.requests
+    assert plain.image.encoded == b"image"
+    assert plain.WhichOneof is not None
+    assert plain.target.WhichOneof("size") is None
+    assert not plain.policy.HasField("threshold")
+    assert full.target.quality == 80.0
+    assert list(full.masks) == [pb.MASK_TYPE_TEXT, pb.MASK_TYPE_RISK]
+    assert full.policy.threshold == 0.4
+    assert full.policy.content_weights.HasField("text")
+    assert not full.policy.content_weights.HasField("face")
+    assert full.priority == pb.PRIORITY_BATCH
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bpp": 0.1, "size_bytes": 100},
+        {"size_bytes": 100, "quality": 3.0},
+        {"masks": ["NO_SUCH_MASK"]},
+        {"content_weights": {"dog": 1.0}},
+        {"priority": "urgent"},
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_it_is_sent(
+    answer: pb.Analysis, options: Options
+) -> None:
+    fake = FakeTransport(lambda request: answer)
+    with Client(transport=fake) as client, pytest.raises(InvalidRequest):
+        client.analyze(b"image", **options)
+    assert fake.requests == []
+
+
+def test_an_option_that_does_not_exist_is_a_type_error(answer: pb.Analysis) -> None:
+    with (
+        Client(transport=FakeTransport(lambda request: answer)) as client,
+        pytest.raises(TypeError, match="qualty"),
+    ):
+        client.analyze(b"image", qualty=3)  # type: ignore[call-arg]
+
+
+def test_an_answer_newer_than_the_client_is_refused_or_kept(answer: pb.Analysis) -> None:
+    answer.reasons[0].code = 99  # type: ignore[assignment]
+    with Client(transport=FakeTransport(lambda request: answer)) as client:
+        assert client.analyze(b"image").reasons[0].code == "CODE_99"
+        answer.decision = 99  # type: ignore[assignment]
+        with pytest.raises(NotSupported, match="upgrade"):
+            client.analyze(b"image")
+
+
+async def test_a_fake_serves_the_async_client_too(answer: pb.Analysis, analysis: Analysis) -> None:
+    def sometimes(request: pb.AnalyzeRequest) -> pb.Analysis:
+        if request.image.encoded == b"busy":
+            raise Overloaded("QUEUE_FULL", "try again", 2.0)
+        return answer
+
+    async with AsyncClient(transport=FakeTransport(sometimes)) as client:
+        assert await client.analyze(b"image") == analysis
+        outcomes = [item async for item in client.analyze_many([b"a", b"busy", b"c"])]
+    assert outcomes[0] == outcomes[2] == analysis
+    assert isinstance(outcomes[1], Overloaded)
+    assert outcomes[1].retry_after == 2.0
+
+
+def test_many_takes_no_more_images_than_it_works_on(answer: pb.Analysis) -> None:
+    taken = []
+
+    def images() -> Any:
+        for number in range(100):
+            taken.append(number)
+            yield b"image"
+
+    with Client(transport=FakeTransport(lambda request: answer)) as client:
+        outcomes = client.analyze_many(images(), concurrency=3)
+        next(iter(outcomes))
+        assert len(taken) == 3
+
+
+def test_errors_survive_a_process_boundary() -> None:
+    error = Overloaded("QUEUE_FULL", "try again", 2.0)
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is Overloaded
+    assert isinstance(copy, RiskmaskError)
+    assert (copy.reason, copy.message, copy.retry_after) == ("QUEUE_FULL", "try again", 2.0)

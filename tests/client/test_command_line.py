@@ -1,0 +1,185 @@
+"""``riskmask analyze``: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from riskmask.client import Client
+
+
+def test_it_prints_decision_reasons_and_regions(riskmask: Any, picture: Path) -> None:
+    done = riskmask("analyze", picture, "--bpp", 0.03)
+    assert done.returncode == 0, done.stderr
+    assert "scene.png  FALLBACK_JPEG" in done.stdout
+    assert "RISK_REGIONS: " in done.stdout
+    assert "16, 16, 64, 24" in done.stdout
+    assert "symbol" in done.stdout
+    assert done.stderr == ""
+
+
+def test_it_writes_three_files_for_each_image(
+    riskmask: Any, picture: Path, tmp_path: Path, detector_path: Path, profiles_folder: Path
+) -> None:
+    odd = tmp_path / "odd.jpg"
+    Image.new("RGB", (37, 21), "red").save(odd)
+    out = tmp_path / "new" / "folder"
+    done = riskmask("analyze", picture, odd, "--bpp", 0.03, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in out.iterdir()) == [
+        f"{name}.{kind}"
+        for name in ("odd.jpg", "scene.png")
+        for kind in ("json", "overlay.png", "risk.png")
+    ]
+    assert "2/2" in done.stderr
+    with Client.local(model=detector_path, profiles=profiles_folder) as client:
+        expected = client.analyze(picture, bpp=0.03, threshold=0.3, masks=["RISK"])
+    assert json.loads((out / "scene.png.json").read_text()) == expected.to_dict()
+    with Image.open(out / "scene.png.risk.png") as risk:
+        assert (risk.mode, risk.size) == ("L", (160, 96))
+        values = np.asarray(risk)
+    assert values[66, 36] > 250
+    assert 100 < values[28, 48] < 250
+    assert values[90, 150] == 0
+    with Image.open(out / "odd.jpg.risk.png") as risk:
+        assert risk.size == (37, 21)
+    with Image.open(out / "odd.jpg.overlay.png") as overlay:
+        assert overlay.mode == "RGB"
+        assert overlay.width >= 960
+
+
+def test_risk_fades_as_the_rate_grows(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    totals = []
+    for bpp in (0.02, 0.06, 0.4):
+        out = tmp_path / str(bpp)
+        assert riskmask("analyze", picture, "--bpp", bpp, "--out", out).returncode == 0
+        with Image.open(out / "scene.png.risk.png") as risk:
+            totals.append(int(np.asarray(risk).sum()))
+    assert totals[0] > totals[1] > totals[2] > 0
+
+
+def test_the_risk_picture_is_upright(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    turned = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(picture) as image:
+        image.save(turned, exif=exif)
+    assert riskmask("analyze", turned, "--out", tmp_path / "out").returncode == 0
+    with Image.open(tmp_path / "out" / "turned.jpg.risk.png") as risk:
+        assert risk.size == (96, 160)
+
+
+def test_a_folder_is_its_images_sorted(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("b.PNG", "a.png", ".hidden.png", "notes.txt"):
+        (folder / name).write_bytes(picture.read_bytes())
+    (folder / "below").mkdir()
+    done = riskmask("analyze", folder, picture)
+    heads = [line.split()[0] for line in done.stdout.splitlines() if line[:1].strip()]
+    assert heads == ["a.png", "b.PNG", "scene.png"]
+
+
+def test_a_bad_image_costs_one_line_and_the_run_goes_on(
+    riskmask: Any, picture: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad\nname.png"
+    bad.write_bytes(b"no image")
+    done = riskmask("analyze", bad, tmp_path / "absent.png", picture, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("riskmask: ")]
+    assert len(errors) == 2
+    assert "not an image" in errors[0]
+    assert "No such file" in errors[1]
+    assert (tmp_path / "out" / "scene.png.json").exists()
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_two_images_of_one_name_are_refused_before_anything_is_written(
+    riskmask: Any, picture: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / picture.name).write_bytes(picture.read_bytes())
+    done = riskmask("analyze", picture, other, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "would write the same files" in done.stderr
+    assert not (tmp_path / "out").exists()
+    assert riskmask("analyze", picture, other).returncode == 0
+
+
+def test_an_output_never_replaces_an_input(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "scene.png.risk.png"
+    precious.write_bytes(picture.read_bytes())
+    done = riskmask("analyze", picture, precious, "--out", tmp_path)
+    assert done.returncode == 2
+    assert "is an input of this run" in done.stderr
+    assert precious.read_bytes() == picture.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--bpp", 0.1, "--bytes", 100), "exclude one another"),
+        (("--bytes", 100, "--quality", 3), "exclude one another"),
+        (("--address", "127.0.0.1:1"), "without --address"),
+    ],
+)
+def test_options_that_exclude_one_another(
+    riskmask: Any, picture: Path, flags: tuple[object, ...], said: str
+) -> None:
+    done = riskmask("analyze", picture, *flags)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--codec", "nonesuch"), "no codec profile 'nonesuch'"),
+        (("--bpp", -1), "bpp"),
+        (("--threshold", 7), "threshold"),
+    ],
+)
+def test_a_wrong_value_is_one_line(
+    riskmask: Any, picture: Path, flags: tuple[object, ...], said: str
+) -> None:
+    done = riskmask("analyze", picture, *flags)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
+
+
+def test_an_empty_folder_and_an_unusable_model_are_one_line(
+    riskmask: Any, picture: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = riskmask("analyze", empty)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "no image files" in done.stderr
+    done = riskmask("analyze", picture, "--model", picture, local=False)
+    assert done.returncode == 2
+    assert "scene.png is not an ONNX model" in done.stderr.splitlines()[-1]
+
+
+def test_a_server_that_is_not_there_ends_the_run_on_one_line(riskmask: Any, picture: Path) -> None:
+    done = riskmask("analyze", picture, picture, "--address", "unix:/nonexistent", local=False)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line.startswith("riskmask: ")]
+    assert len(lines) == 1
+    assert "no riskmask server answers at unix:/nonexistent" in lines[0]
+
+
+def test_info_says_what_answers(riskmask: Any) -> None:
+    done = riskmask("info")
+    assert done.returncode == 0, done.stderr
+    for said in ("model: tiny", "codec hyperprior: ", "JPEG, PNG, WEBP", "hint neural-quality"):
+        assert said in done.stdout

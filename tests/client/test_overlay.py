@@ -1,0 +1,72 @@
+"""The overlay: colour where the risk is, labels that do not cover one another, any size."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from riskmask.client import Analysis, Client, FakeTransport, Mask, MaskType
+from riskmask.client._outputs import risk_picture
+from riskmask.client._overlay import colour_of, draw_overlay, label, tint
+from riskmask.v1 import riskmask_pb2 as pb
+
+
+@pytest.fixture
+def analysis(answer: pb.Analysis) -> Analysis:
+    with Client(transport=FakeTransport(lambda request: answer)) as client:
+        return client.analyze(b"image")
+
+
+def test_risk_changes_the_colour_and_its_absence_keeps_the_picture_grey() -> None:
+    grey = Image.new("RGB", (4, 1), (120, 120, 120))
+    tinted = np.asarray(tint(grey, np.array([[0, 5, 128, 255]], np.uint8)))[0].astype(int)
+    assert tinted[0].tolist() == [120, 120, 120]
+    assert tinted[1].tolist() == [120, 120, 120]
+    assert tinted[2][0] - tinted[2][2] > 40
+    assert abs(tinted[3] - colour_of(1.0)).max() < 60
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 400), (100, 60), (3000, 1800), (1, 20000)])
+def test_every_size_gives_a_picture_with_a_legend(
+    analysis: Analysis, size: tuple[int, int]
+) -> None:
+    facts = dataclasses.replace(analysis.image, width=size[0], height=size[1])
+    sized = dataclasses.replace(analysis, image=facts)
+    overlay = draw_overlay(Image.new("RGB", size), Image.new("L", size), sized, 0.3)
+    assert overlay.width >= 560
+    assert overlay.height > min(960, size[1])
+
+
+def test_regions_are_outlined_and_labelled_where_they_are(analysis: Analysis) -> None:
+    risk = risk_picture(analysis.masks[0], (100, 60), (1000, 600))
+    picture = Image.new("RGB", (1000, 600), (90, 90, 90))
+    drawn = np.asarray(draw_overlay(picture, risk, analysis, 0.3)).astype(int)
+    white = (drawn[:600] > 240).all(axis=2)
+    assert white[115:125, 300:500].any()
+    assert not white[300:380, 600:].any()
+    hot = drawn[150:180, 300:400]
+    assert (hot[..., 0] - hot[..., 2]).mean() > 40
+
+
+def test_a_label_says_content_risk_and_what_is_safe(analysis: Analysis) -> None:
+    assert [label(region) for region in analysis.regions] == [
+        "text 0.80, safe at 0.50 bpp",
+        "detail 0.40, no safe rate",
+    ]
+
+
+def test_the_risk_picture_interpolates_between_the_centres_of_cells() -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.array([[0, 200]], np.uint8)).save(buffer, "PNG")
+    mask = Mask(MaskType.RISK, buffer.getvalue(), 4)
+    row = np.asarray(risk_picture(mask, (8, 4), (8, 4)))[0].astype(int)
+    assert row[0] == 0
+    assert row[7] == 200
+    assert (np.diff(row) >= 0).all()
+    assert 80 <= (row[3] + row[4]) / 2 <= 120
+    narrow = np.asarray(risk_picture(mask, (6, 4), (6, 4)))[0]
+    assert np.abs(narrow.astype(int) - row[:6]).max() <= 1

@@ -1,0 +1,66 @@
+"""Settings: defaults, then the environment, then flags; what is wrong is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from riskmask.server.errors import StartError
+from riskmask.server.settings import DEFAULT_ADDRESS, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ADDRESS", "QUEUE", "THREADS", "INSECURE", "MODEL"):
+        monkeypatch.delenv(f"RISKMASK_{name}", raising=False)
+
+
+def test_every_option_has_a_default() -> None:
+    settings = load_settings()
+    assert settings.address == (DEFAULT_ADDRESS,)
+    assert settings.insecure is False
+    assert settings.queue == 16
+    assert settings.model_threads >= 1
+
+
+def test_flags_go_over_the_environment_and_that_over_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RISKMASK_QUEUE", "3")
+    monkeypatch.setenv("RISKMASK_THREADS", "2")
+    monkeypatch.setenv("RISKMASK_ADDRESS", "unix:/run/a.sock, 127.0.0.1:1234")
+    settings = load_settings(threads=5, queue=None)
+    assert (settings.queue, settings.threads) == (3, 5)
+    assert settings.address == ("unix:/run/a.sock", "127.0.0.1:1234")
+    assert load_settings(address=("127.0.0.1:9",)).address == ("127.0.0.1:9",)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "accepted"),
+    [
+        ("threads", 0, "greater than or equal to 1"),
+        ("threads", 1000, "less than or equal to 256"),
+        ("queue", -1, "greater than or equal to 0"),
+        ("queue", "many", "valid integer"),
+        ("max_message_bytes", 5, "greater than or equal to 1048576"),
+        ("drain_seconds", -1, "greater than or equal to 0"),
+        ("address", (), "at least one"),
+        ("address", ("nowhere",), "HOST:PORT"),
+        ("model", Path("absent.onnx"), "there is no file"),
+        ("profiles", Path("absent"), "there is no folder"),
+        ("tls_cert", Path("cert.pem"), "both or neither"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_accepted(
+    option: str, value: object, accepted: str
+) -> None:
+    with pytest.raises(StartError, match=accepted) as caught:
+        load_settings(**{option: value})
+    assert option in str(caught.value)
+
+
+def test_a_wrong_variable_of_the_environment_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISKMASK_QUEUE", "many")
+    with pytest.raises(StartError, match="queue"):
+        load_settings()

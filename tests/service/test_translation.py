@@ -1,0 +1,78 @@
+"""Messages and the engine's values say the same."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import pytest
+
+from riskmask import client
+from riskmask.server.engine import values
+from riskmask.server.errors import InvalidRequest
+from riskmask.server.translate import to_request
+from riskmask.v1 import riskmask_pb2 as pb
+
+IMAGE = pb.Image(encoded=b"image")
+
+
+@pytest.mark.parametrize(
+    ("engine", "contract", "prefix"),
+    [
+        (values.Decision, pb.Decision, "DECISION_"),
+        (values.ReasonCode, pb.ReasonCode, "REASON_CODE_"),
+        (values.Mask, pb.MaskType, "MASK_TYPE_"),
+        (client.Decision, pb.Decision, "DECISION_"),
+        (client.MaskType, pb.MaskType, "MASK_TYPE_"),
+        (client.Effectiveness, pb.Effectiveness, "EFFECTIVENESS_"),
+    ],
+)
+def test_enums_have_the_same_members(engine: type[Enum], contract: Any, prefix: str) -> None:
+    names = {name.removeprefix(prefix) for name in contract.keys()}  # noqa: SIM118 - no mapping
+    assert names - {"UNSPECIFIED"} == {member.value for member in engine}
+
+
+def test_the_image_alone_gets_the_engines_defaults() -> None:
+    request = to_request(pb.AnalyzeRequest(image=IMAGE))
+    assert request == values.AnalysisRequest(image=b"image")
+
+
+def test_overrides_change_what_they_name_and_nothing_else() -> None:
+    weights = pb.ContentWeights(face=0.0)
+    policy = pb.Policy(preset="balanced", threshold=0.5, content_weights=weights)
+    request = to_request(pb.AnalyzeRequest(image=IMAGE, policy=policy))
+    assert request.policy == values.Policy(threshold=0.5, face_weight=0.0)
+    whole = pb.Policy(
+        threshold=0.1,
+        content_weights=pb.ContentWeights(text=0.2, face=0.3, symbol=0.4, other=0.5),
+        smallest_region=0,
+    )
+    request = to_request(pb.AnalyzeRequest(image=IMAGE, policy=whole))
+    assert request.policy == values.Policy(0.1, 0.2, 0.3, 0.4, 0.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        (pb.Target(bpp=0.5), values.Target(bpp=0.5)),
+        (pb.Target(bpp=0.0), values.Target(bpp=0.0)),
+        (pb.Target(size_bytes=1000), values.Target(size_bytes=1000)),
+        (pb.Target(quality=0.0), values.Target(quality=0.0)),
+        (pb.Target(), values.DEFAULT_TARGET),
+    ],
+)
+def test_the_target_is_the_one_that_is_set(target: pb.Target, value: values.Target) -> None:
+    assert to_request(pb.AnalyzeRequest(image=IMAGE, target=target)).target == value
+
+
+@pytest.mark.parametrize("mask", [0, 99])
+def test_a_mask_that_does_not_exist_is_refused(mask: int) -> None:
+    message = pb.AnalyzeRequest(image=IMAGE)
+    message.masks.append(mask)  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequest, match="RISK, TEXT"):
+        to_request(message)
+
+
+def test_no_image_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="`encoded`"):
+        to_request(pb.AnalyzeRequest())
