@@ -36,7 +36,7 @@ class LocalTransport:
     def __init__(self, model: Path | None = None, profiles: Path | None = None) -> None:
         try:
             from riskmask.server import calls, status
-            from riskmask.server.loading import load_engine
+            from riskmask.server.engine.engine import Engine
         except ModuleNotFoundError as missing:
             raise EngineNotInstalled(
                 "ENGINE_NOT_INSTALLED",
@@ -45,7 +45,7 @@ class LocalTransport:
             ) from None
         self._calls = calls
         self._to_status = status.to_status
-        self._engine = self._translated(partial(load_engine, model=model, profiles=profiles))
+        self._engine = self._translated(partial(Engine.default, model=model, profiles=profiles))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="riskmask-engine")
 
     def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:

@@ -16,7 +16,6 @@ from grpc_reflection.v1alpha import reflection
 from riskmask.server.addresses import Address, check_port_is_free, clear_stale_socket
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
-from riskmask.server.loading import load_engine
 from riskmask.server.pool import WorkerPool
 from riskmask.server.servicer import RiskServicer
 from riskmask.server.settings import ServerSettings
@@ -158,7 +157,7 @@ def run(settings: ServerSettings, ready: Callable[[Server], None] = lambda _: No
         StartError: an address cannot be had.
         AssetError: the model or a codec profile cannot be used.
     """
-    engine = load_engine(
+    engine = Engine.default(
         model=settings.model, profiles=settings.profiles, threads=settings.model_threads
     )
     asyncio.run(serve(engine, settings, ready))

@@ -15,7 +15,7 @@ from riskmask.model.corpus import CorpusImage, Region
 from riskmask.model.data.scenes import Scene
 
 LARGEST = 640  # side of a cut-out in pixels
-MOST_REGIONS = 48  # judged in one picture; the rest count as unjudged
+MOST_REGIONS = 32  # judged in one picture; the rest count as unjudged
 
 
 

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,10 @@ class Job:
 
 
 def build_items(job: Job) -> list[Item]:
-    """The pictures of a run, scenes and corpus images interleaved; the same in every process."""
+    """The pictures of a run in the same order in every process: scenes, annotated, other images.
+
+    They take turns, so that a run which is cut short has some of each.
+    """
     from riskmask.model.annotators import GlyphBank
     from riskmask.model.data.scenes import SceneRenderer
 
@@ -54,18 +58,13 @@ def build_items(job: Job) -> list[Item]:
     renderer = SceneRenderer(photos, own, bank)
     first = 1_000_000 if job.side == "test" else 0
     scenes = list(scene_items(renderer.render, range(first, first + job.scenes)))
-    images = list(corpus.select(job.side, permissive=job.permissive))
-    order = sorted(images, key=lambda image: image.path.stem[::-1])
-    # Text and symbols first: a run that is cut short keeps what is rarest.
-    order.sort(key=lambda image: image.category not in ("text", "symbol"))
-    pictures = list(corpus_items(order[: job.images] if job.images >= 0 else order))
-    return list(_interleave(scenes, pictures))
-
-
-def _interleave(first: list[Item], second: list[Item]) -> Iterator[Item]:
-    for index in range(max(len(first), len(second))):
-        yield from first[index : index + 1]
-        yield from second[index : index + 1]
+    groups = [scenes]
+    for categories in (("text", "symbol"), ("photo", "face")):
+        images = corpus.select(job.side, categories=categories, permissive=job.permissive)
+        shuffled = sorted(images, key=lambda image: image.path.stem[::-1])
+        groups.append(list(corpus_items(shuffled[: job.images] if job.images >= 0 else shuffled)))
+    turns = zip_longest(*groups)
+    return [item for turn in turns for item in turn if item is not None]
 
 
 def run_share(job: Job, worker: int, workers: int) -> Iterator[str]:
@@ -137,7 +136,7 @@ def main(
     ] = None,
     side: Annotated[str, typer.Option(help="train or test.")] = "train",
     scenes: Annotated[int, typer.Option(help="Rendered scenes.")] = 500,
-    images: Annotated[int, typer.Option(help="Corpus images at most; -1 for all.")] = -1,
+    images: Annotated[int, typer.Option(help="Corpus images of each group (text and symbols, others) at most; -1 for all.")] = -1,
     permissive: Annotated[bool, typer.Option(help="Only permissive licences.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:

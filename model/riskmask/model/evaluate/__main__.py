@@ -1,0 +1,84 @@
+"""``python -m riskmask.model.evaluate``: one table of the detector beside its baselines.
+
+Works on label maps of held-out sources (``python -m riskmask.model.label --side test``): scenes
+rendered with icon families, typefaces and backgrounds that training never saw, and real pictures
+of sources that it never saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+
+def main(
+    labels: Annotated[Path, typer.Option(help="Folder of held-out label maps.")] = Path(
+        "runs/labels-test"
+    ),
+    model: Annotated[
+        Path | None, typer.Option(help="ONNX detector; default: the packaged one.")
+    ] = None,
+    codec: Annotated[
+        Path | None, typer.Option(help="Codec weights; default: the packaged ones.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The table, as Markdown.")] = Path(
+        "docs/evaluation.md"
+    ),
+    rate_images: Annotated[int, typer.Option(help="Pictures coded for real.")] = 40,
+) -> None:
+    """Evaluate the risk map and the predicted rates on held-out pictures."""
+    from riskmask.model.codecs import packaged_hyperprior
+    from riskmask.model.codecs.hyperprior import Hyperprior
+    from riskmask.model.data.training_set import Example, load_examples
+    from riskmask.model.evaluate.baselines import Baseline, EdgeEnergy, TextDetector
+    from riskmask.model.evaluate.precision import Scores, evaluate_levels
+    from riskmask.model.evaluate.rates import measure_rates
+    from riskmask.model.evaluate.report import Report, write_markdown
+    from riskmask.model.runtime.predictor import Predictor
+    from riskmask.model.runtime.weights import find_weights
+
+    predictor = Predictor(model or find_weights().path)
+    baselines: list[Baseline] = [EdgeEnergy(), TextDetector()]
+    examples = load_examples(labels)
+
+    def score(group: Sequence[Example], name: str) -> dict[str, list[Scores]]:
+        scores: dict[str, list[Scores]] = {"riskmask": []}
+        for example in tqdm(group, desc=name, unit="image"):
+            scores["riskmask"].append(predictor.predict(example.image).risk.astype("float32"))
+            for baseline in baselines:
+                maps = scores.setdefault(baseline.name, [])
+                maps.append(baseline.score(example.image)[None])
+        return scores
+
+    groups = {
+        "rendered scenes": [e for e in examples if e.source == "scenes"],
+        "real pictures with text": [
+            e
+            for e in examples
+            if e.source != "scenes" and (e.labels.valid[0] & e.labels.present[0]).any()
+        ],
+    }
+    rows = {
+        name: evaluate_levels(group, score(group, name)) for name, group in groups.items() if group
+    }
+    hyperprior = Hyperprior.load(codec or packaged_hyperprior())
+    real = [e for e in examples if e.source != "scenes"]
+    coded = real[:: max(len(real) // rate_images, 1)][:rate_images]
+    rates = measure_rates(predictor, hyperprior, coded)
+    report = Report(
+        detector=f"{predictor.name}, sha256 {predictor.sha256[:8]}",
+        codec=f"{hyperprior.name}, sha256 {hyperprior.weights_hash[:8]}",
+        pictures={name: len(group) for name, group in groups.items()},
+        rows=rows,
+        rates=rates,
+    )
+    write_markdown(report, out)
+    typer.echo(out.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    typer.run(main)
