@@ -18,6 +18,7 @@ from riskmask.model.torchvision_ops import ensure_torchvision
 ensure_torchvision()
 
 import segmentation_models_pytorch as smp  # noqa: E402
+from segmentation_models_pytorch.decoders.fpn.decoder import Conv3x3GNReLU  # noqa: E402
 
 CONTENTS = 3
 KINDS = 3
@@ -31,6 +32,9 @@ class DetectorShape:
     encoder: str = "tu-mobilenetv4_conv_small"
     pyramid: int = 64
     segmentation: int = 32
+
+
+DEFAULT_SHAPE = DetectorShape()
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Logits:
 class Detector(nn.Module):
     """uint8 or float RGB in [0, 255], (B, 3, H, W), H and W multiples of 32 -> :class:`Logits`."""
 
-    def __init__(self, shape: DetectorShape = DetectorShape()) -> None:
+    def __init__(self, shape: DetectorShape = DEFAULT_SHAPE) -> None:
         super().__init__()
         self.shape = shape
         channels = 2 * ANCHORS + CONTENTS + 1 + KINDS
@@ -69,6 +73,7 @@ class Detector(nn.Module):
             upsampling=1,
         )
         _replace_group_norm(self.network.decoder)
+        _replace_upsampling(self.network.decoder)
         head = nn.Conv2d(shape.segmentation, channels, 3, padding=1)
         self.network.segmentation_head = nn.Sequential(head)
         # Starts: a risk of a few percent that falls with the level, rates of the usual order.
@@ -125,3 +130,14 @@ def _replace_group_norm(module: nn.Module) -> None:
             setattr(module, name, nn.BatchNorm2d(child.num_channels))
         else:
             _replace_group_norm(child)
+
+
+def _replace_upsampling(module: nn.Module) -> None:
+    """With ``align_corners`` the picture's size says where to sample, and tiles would disagree."""
+    for name, child in module.named_children():
+        if isinstance(child, Conv3x3GNReLU) and child.upsample:
+            child.upsample = False
+            upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+            setattr(module, name, nn.Sequential(child, upsample))
+        else:
+            _replace_upsampling(child)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 
@@ -53,7 +53,9 @@ def export_detector(detector: Detector, folder: Path, name: str) -> Path:
             dynamic_axes={
                 "image": {0: "n", 1: "height", 2: "width"},
                 **{
-                    output: {k: (f"{v}_16" if output == "rate" and k else v) for k, v in spatial.items()}
+                    output: {
+                        k: (f"{v}_16" if output == "rate" and k else v) for k, v in spatial.items()
+                    }
                     for output in DetectorGraph.OUTPUTS
                 },
             },

@@ -23,7 +23,8 @@ Number = TypeVar("Number", float, NDArray[np.float32])
 def step_of_level(level: Number) -> Number:
     """Quantiser step (8-bit grey values) of a level in [0, 7]; works on arrays alike."""
     ratio = FINEST_STEP / COARSEST_STEP
-    return COARSEST_STEP * ratio ** (level / FINEST)
+    step: Number = COARSEST_STEP * ratio ** (level / FINEST)
+    return step
 
 
 def interpolate(curve: NDArray[np.float32], level: float) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What an annotator is: it looks at an original and a reconstruction and says what changed in meaning."""
+"""What an annotator is: it compares two pictures and says what changed in meaning."""
 
 from __future__ import annotations
 
@@ -97,9 +97,7 @@ class Annotator(Protocol):
 
     name: str
 
-    def examine(
-        self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]
-    ) -> Examination:
+    def examine(self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]) -> Examination:
         """Read the original.
 
         Args:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rapidocr import RapidOCR
 
 # Shapes that a reader tells apart by context only; a swap among them is not held against a codec.
-_ALIKE = str.maketrans({"o": "0", "l": "1", "i": "1", "|": "1", "!": "1", "ı": "1"})
+_ALIKE = str.maketrans({"o": "0", "l": "1", "i": "1", "|": "1", "!": "1", "\u0131": "1"})
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,7 @@ def crop_polygon(
     corners = np.asarray(polygon, dtype=np.float32)
     if len(corners) != 4:
         low, high = corners.min(axis=0), corners.max(axis=0)
-        corners = np.array(
-            [low, (high[0], low[1]), high, (low[0], high[1])], dtype=np.float32
-        )
+        corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])], dtype=np.float32)
     across = corners[1] - corners[0]
     down = corners[3] - corners[0]
     width, height = float(np.hypot(*across)), float(np.hypot(*down))

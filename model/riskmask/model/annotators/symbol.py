@@ -66,8 +66,6 @@ class SymbolAnnotator:
         return SymbolExamination(self._bank, regions, matches, payloads)
 
 
-
-
 class SymbolExamination:
     """An original whose recognisable symbols are known."""
 

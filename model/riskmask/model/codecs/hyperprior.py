@@ -102,6 +102,8 @@ class Hyperprior:
         content = unpack(stream)
         if content.weights != bytes.fromhex(self.weights_hash[:4]):
             raise BitstreamError("the stream was written with other weights")
+        if not content.hyper:
+            raise BitstreamError("the stream lacks its side information")
         step = _step_map(content.levels, content.height, content.width)
         net = self._network
         rows, columns = step.shape[-2] // 2, step.shape[-1] // 2
@@ -141,7 +143,7 @@ def _stored_levels(level: float | LevelMap, height: int, width: int) -> NDArray[
         raise ValueError(f"the level map is {levels.shape}; this picture needs {grid}")
     if not np.isfinite(levels).all() or levels.min() < 0 or levels.max() > FINEST:
         raise ValueError(f"levels must lie in [0, {FINEST:g}]")
-    return np.round(levels * LEVEL_STEPS).astype(np.uint8)
+    return np.asarray(np.round(levels * LEVEL_STEPS), dtype=np.uint8)
 
 
 def _padded(size: int) -> int:

@@ -1,4 +1,4 @@
-"""Building blocks of the reference codec: a DCT that can be trained, and blocks that know the step.
+"""Building blocks of the reference codec: a trainable DCT, and blocks that know the step.
 
 Networks of plain strided convolutions need days from a random start. These start as an
 orthonormal 16x16 block transform (residual branches begin at zero), so that training only
@@ -44,7 +44,9 @@ def dct_basis(luma: int, chroma: int) -> Tensor:
     order = torch.argsort((u**2 + v**2).flatten(), stable=True)
     rows = []
     for channel, count in enumerate((luma, chroma, chroma)):
-        rows.append(torch.einsum("c,kyx->kcyx", _ROTATION[channel].double(), kernels[order[:count]]))
+        rows.append(
+            torch.einsum("c,kyx->kcyx", _ROTATION[channel].double(), kernels[order[:count]])
+        )
     return torch.cat(rows).float()
 
 

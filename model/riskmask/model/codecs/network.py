@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,9 @@ from compressai.entropy_models import EntropyBottleneck, GaussianConditional  # 
 from compressai.models import CompressionModel  # noqa: E402
 
 PEAK = 255.0
-SCALE_TABLE = [math.exp(math.log(0.11) + (math.log(256) - math.log(0.11)) * i / 63) for i in range(64)]
+SCALE_TABLE = [
+    math.exp(math.log(0.11) + (math.log(256) - math.log(0.11)) * i / 63) for i in range(64)
+]
 
 
 @dataclass(frozen=True)
@@ -106,12 +109,12 @@ class HyperpriorNetwork(CompressionModel):  # type: ignore[misc]
         self.hyper_head = nn.Conv2d(width, 2 * latent, 1)
         nn.init.zeros_(self.hyper_head.weight)
         nn.init.zeros_(self.hyper_head.bias)  # type: ignore[arg-type]
-        # Standard deviation of each coefficient in units of the peak, set from data before training.
+        # Standard deviation of each coefficient, in units of the peak; measured before training.
         self.log_sigma = nn.Parameter(torch.full((latent,), math.log(0.1)))
 
-        # The side information starts near zero under a narrow prior, or it costs more than it saves.
+        # Side information starts near zero under a narrow prior, or it costs more than it saves.
         with torch.no_grad():
-            self.hyper_analysis[-1].weight.mul_(0.1)
+            cast(nn.Conv2d, self.hyper_analysis[-1]).weight.mul_(0.1)
         self.entropy_bottleneck = EntropyBottleneck(hyper, init_scale=2)
         self.gaussian_conditional = GaussianConditional(None)
 

@@ -39,9 +39,7 @@ class Factory:
         """Label one picture; ``key`` goes into the findings."""
         examinations = [a.examine(picture.image, picture.regions) for a in self._annotators]
         doubtful = {
-            index: examination
-            for examination in examinations
-            for index in examination.judged
+            index: examination for examination in examinations for index in examination.judged
         }
         judged = set(doubtful)
         found: dict[int, dict[int, Finding]] = {index: {} for index in judged}

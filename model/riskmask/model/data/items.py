@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from riskmask.model.data.scenes import Scene
 
 LARGEST = 640  # side of a cut-out in pixels
 MOST_REGIONS = 32  # judged in one picture; the rest count as unjudged
-
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,17 @@ class Item:
 def corpus_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Iterator[Item]:
     """One item per corpus image, cut around its densest annotations."""
     for image in images:
-        yield Item(f"corpus-{image.path.stem}", lambda image=image: cut_picture(image, largest))
+        yield Item(f"corpus-{image.path.stem}", partial(cut_picture, image, largest))
 
 
 def scene_items(render: Callable[[int], Scene], seeds: range) -> Iterator[Item]:
     """One item per seed."""
     for seed in seeds:
-        yield Item(f"scene-{seed:06d}", lambda seed=seed: _scene_picture(render(seed)))
+        yield Item(f"scene-{seed:06d}", partial(_scene_picture, render, seed))
 
 
-def _scene_picture(scene: Scene) -> Picture:
+def _scene_picture(render: Callable[[int], Scene], seed: int) -> Picture:
+    scene = render(seed)
     # The background may hold text and symbols of its own, so only what was drawn is known.
     return Picture(
         image=scene.image,
@@ -140,11 +141,11 @@ def _window(
             if not region.whole_image
         ]
     ).reshape(-1, 2)
-    room = np.array([width - cut_width, height - cut_height])
+    size = np.array([cut_width, cut_height])
+    room = np.array([width, height]) - size
     candidates = generator.integers(0, room + 1, size=(24, 2))
     counts = [
-        int(((centres >= low) & (centres <= low + (cut_width, cut_height))).all(axis=1).sum())
-        for low in candidates
+        int(((centres >= low) & (centres <= low + size)).all(axis=1).sum()) for low in candidates
     ]
     left, top = (int(v) for v in candidates[int(np.argmax(counts))])
     return left, top, left + cut_width, top + cut_height

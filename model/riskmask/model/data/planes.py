@@ -136,13 +136,11 @@ def draw_labels(
     return LabelMap(changed, valid, present, present_valid, high_impact, kind, rate)
 
 
-def rasterise(
-    polygon: Sequence[tuple[float, float]], grid: tuple[int, int]
-) -> NDArray[np.uint8]:
+def rasterise(polygon: Sequence[tuple[float, float]], grid: tuple[int, int]) -> NDArray[np.uint8]:
     """Cells of the stride-4 grid that a polygon covers, (h, w) uint8 of 0 and 1; at least one."""
     plane = np.zeros(grid, dtype=np.uint8)
     corners = np.asarray(polygon, dtype=np.float64) / STRIDE - 0.5
-    cv2.fillPoly(plane, [np.round(corners * 16).astype(np.int32)], 1, shift=4)
+    cv2.fillPoly(plane, [np.round(corners * 16).astype(np.int32)], (1,), shift=4)
     if not plane.any():
         middle = corners.mean(axis=0)
         column = int(np.clip(round(middle[0]), 0, grid[1] - 1))

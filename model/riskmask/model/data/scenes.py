@@ -179,9 +179,7 @@ def _ink(generator: np.random.Generator, canvas: Image.Image, box: Box) -> Colou
     best = _any(generator)
     for _ in range(20):
         candidate = (
-            _any(generator)
-            if generator.random() < 0.5
-            else (int(generator.integers(0, 256)),) * 3
+            _any(generator) if generator.random() < 0.5 else (int(generator.integers(0, 256)),) * 3
         )
         away, so_far = (abs(np.mean(c) - ground.mean()) for c in (candidate, best))
         if abs(away - wanted) < abs(so_far - wanted):

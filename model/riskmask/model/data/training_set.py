@@ -132,7 +132,7 @@ class Sampler:
         def cut(plane: NDArray[Any]) -> NDArray[Any]:
             return _window(plane, y, x, cells)
 
-        planes = (
+        planes: tuple[NDArray[Any], ...] = (
             _window(np.moveaxis(example.image, 2, 0), top, left, size, edge=True),
             cut(labels.risk_count()),
             cut(labels.risk_valid()) & inside,

@@ -15,7 +15,7 @@ invoice total amount account number date order receipt name address signature pa
 model version warning battery signal sample patient dose left right before after maximum minimum
 river lake mountain valley forest garden summer winter spring monday friday september january
 quick brown silver orange yellow purple black white green kilometre minute second battery engine
-""".split()
+""".split()  # noqa: SIM905
 
 _UNITS = ("km", "km/h", "kg", "t", "m", "mm", "V", "A", "Hz", "bar", "°C", "%", "L", "min", "mg")
 _CURRENCIES = ("€", "$", "£", "CHF ", "")

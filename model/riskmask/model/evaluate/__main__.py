@@ -25,9 +25,7 @@ def main(
     codec: Annotated[
         Path | None, typer.Option(help="Codec weights; default: the packaged ones.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="The table, as Markdown.")] = Path(
-        "docs/evaluation.md"
-    ),
+    out: Annotated[Path, typer.Option(help="The table, as Markdown.")] = Path("docs/evaluation.md"),
     rate_images: Annotated[int, typer.Option(help="Pictures coded for real.")] = 40,
 ) -> None:
     """Evaluate the risk map and the predicted rates on held-out pictures."""

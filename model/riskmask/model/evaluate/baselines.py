@@ -33,7 +33,7 @@ class EdgeEnergy:
         across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3) / 8
         down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3) / 8
         blurred = cv2.GaussianBlur(np.hypot(across, down), (0, 0), sigmaX=4)
-        return _to_stride(blurred)
+        return _to_stride(np.asarray(blurred, dtype=np.float32))
 
 
 class TextDetector:

@@ -68,7 +68,9 @@ def evaluate_levels(
     judged = [_judged_regions(example) for example in examples]
     counts = np.array([r.count for regions in judged for r in regions])
     valid = [example.labels.risk_valid().ravel() for example in examples]
-    truth = [example.labels.risk_count().ravel()[v] for example, v in zip(examples, valid)]
+    truth = [
+        example.labels.risk_count().ravel()[v] for example, v in zip(examples, valid, strict=True)
+    ]
     rows = []
     for level in range(ANCHORS):
         flat = {
@@ -88,7 +90,7 @@ def evaluate_levels(
 
 
 def _at(maps: Scores, level: int) -> NDArray[np.float32]:
-    return maps[min(level, len(maps) - 1)].ravel()
+    return np.asarray(maps[min(level, len(maps) - 1)].ravel(), dtype=np.float32)
 
 
 def _precision(
@@ -103,9 +105,10 @@ def _precision(
 def _judged_regions(example: Example) -> list[_Judged]:
     """Judged regions of a picture, those that another one does not cover."""
     labels = example.labels
+    grid = labels.changed.shape[1], labels.changed.shape[2]
     found = []
     for content, polygon in example.regions:
-        cells = np.flatnonzero(rasterise(polygon, labels.changed.shape[1:]))
+        cells = np.flatnonzero(rasterise(polygon, grid))
         channel = ("text", "face", "symbol").index(content)
         valid = labels.valid[channel].ravel()[cells]
         if valid.all() and len(cells):
@@ -143,10 +146,7 @@ def _interval(
     best = max(others, key=lambda method: pixel[method])
     generator = np.random.default_rng(seed)
     # A fixed share of every image's pixels keeps a resample quick.
-    picks = [
-        generator.choice(len(t), size=min(len(t), most), replace=False) if len(t) else []
-        for t in changed
-    ]
+    picks = [generator.choice(len(t), size=min(len(t), most), replace=False) for t in changed]
     thinned = [
         (t[p], a[p], b[p])
         for t, a, b, p in zip(changed, flat[first], flat[best], picks, strict=True)

@@ -29,9 +29,7 @@ class RateErrors:
         return float(np.median(self.errors))
 
 
-def measure_rates(
-    predictor: Predictor, codec: Codec, examples: Sequence[Example]
-) -> RateErrors:
+def measure_rates(predictor: Predictor, codec: Codec, examples: Sequence[Example]) -> RateErrors:
     """Write real streams of every picture at four levels and compare their sizes."""
     errors = []
     for example in tqdm(examples, desc="real streams", unit="image"):

@@ -112,8 +112,8 @@ def _work(job: Job, worker: int, workers: int) -> int:
 
 def write_findings(folder: Path) -> Path:
     """Gather the findings of a folder into ``findings.parquet``, a row each."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     rows = [
         finding
@@ -136,7 +136,12 @@ def main(
     ] = None,
     side: Annotated[str, typer.Option(help="train or test.")] = "train",
     scenes: Annotated[int, typer.Option(help="Rendered scenes.")] = 500,
-    images: Annotated[int, typer.Option(help="Corpus images of each group (text and symbols, others) at most; -1 for all.")] = -1,
+    images: Annotated[
+        int,
+        typer.Option(
+            help="Corpus images of each group (text and symbols, others) at most; -1 for all."
+        ),
+    ] = -1,
     permissive: Annotated[bool, typer.Option(help="Only permissive licences.")] = False,
     workers: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:

@@ -1,0 +1,1 @@
+"""Training: the reference codec, the detector, the JPEG profile."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -97,6 +98,51 @@ def jpeg_profile(
     photographs = calibration_photographs(Corpus.find(corpus))
     fit_jpeg(Hyperprior.load(packaged_hyperprior()), photographs, out)
     typer.echo(f"wrote {out}")
+
+
+@app.command()
+def codec_card(
+    corpus: CorpusOption = None,
+    run: RunOption = Path("runs/codec"),
+    out: OutOption = PACKAGED,
+) -> None:
+    """Measure the packaged codec on held-out photographs and write its card."""
+    from riskmask.model.cards import rate_distortion, sources_table
+    from riskmask.model.codecs import packaged_hyperprior
+    from riskmask.model.codecs.hyperprior import Hyperprior
+    from riskmask.model.corpus import Corpus
+
+    found = Corpus.find(corpus)
+    held_out = list(found.select("test", categories=("photo",)))
+    log = [json.loads(line) for line in (run / "codec.jsonl").read_text("utf-8").splitlines()]
+    hyperprior = Hyperprior.load(packaged_hyperprior())
+    lines = [
+        "# The reference codec, `hyperprior`",
+        "",
+        "A variable-rate mean-scale hyperprior that starts as a 16x16 DCT: see",
+        "`riskmask/model/codecs/network.py`. It exists to make miscompressions to learn from and to",
+        "define the levels; as a codec for pictures it is a modest one.",
+        "",
+        f"- Weights: sha256 {hyperprior.weights_hash}, float16.",
+        f"- Trained by `python -m riskmask.model.train codec --steps {log[-1]['step']}`: Adam, 8",
+        f"  crops of 128x128 a step, {log[-1]['seconds'] / 60:.0f} minutes in all.",
+        "- Loss: rate plus mean squared error at levels drawn evenly from 0 to 7; three crops in",
+        "  ten have a level map.",
+        "",
+        "## Rate and distortion",
+        "",
+        f"Means over {len(held_out)} photographs of sources that training never saw, cut to",
+        "768x768 at most, real streams:",
+        "",
+        rate_distortion(hyperprior, held_out),
+        "",
+        "## Trained on",
+        "",
+        sources_table(found.select("train")),
+    ]
+    path = out / "hyperprior.md"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    typer.echo(f"wrote {path}")
 
 
 if __name__ == "__main__":

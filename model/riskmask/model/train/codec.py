@@ -74,7 +74,8 @@ def train_codec(
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
     generator = seed_everything(settings.seed)
-    network = HyperpriorNetwork(Shape()).to(device, memory_format=torch.channels_last)
+    network = HyperpriorNetwork(Shape())
+    network.to(device, memory_format=torch.channels_last)
     _measure_sigma(network, patches, device)
     quantiles = [p for n, p in network.named_parameters() if n.endswith("quantiles")]
     weights = [p for n, p in network.named_parameters() if not n.endswith("quantiles")]
@@ -98,6 +99,7 @@ def train_codec(
         auxiliary.load_state_dict(saved["auxiliary"])
         average.state = saved["average"]
         generator.bit_generator.state = saved["generator"]
+        torch.set_rng_state(saved.get("noise", torch.get_rng_state()).cpu())
         first, seconds = saved["step"], saved["seconds"]
 
     network.train()
@@ -120,7 +122,7 @@ def train_codec(
         distortion = (multiplier * squared).mean(dim=(1, 2, 3))
         loss = ((bpp + distortion) / (settings.balance + bpp.detach())).mean()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         auxiliary.zero_grad(set_to_none=True)
@@ -154,13 +156,15 @@ def train_codec(
                     "auxiliary": auxiliary.state_dict(),
                     "average": average.state,
                     "generator": generator.bit_generator.state,
+                    "noise": torch.get_rng_state(),
                     "step": step + 1,
                     "seconds": seconds + now - started,
                 },
             )
     log.close()
     network.load_state_dict({**network.state_dict(), **average.state})
-    return network.cpu().eval()
+    network.cpu().eval()
+    return network
 
 
 def _measure_sigma(

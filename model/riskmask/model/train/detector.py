@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from riskmask.model.data.training_set import Batch, Example, Sampler
-from riskmask.model.detector import Detector, DetectorShape, Logits
+from riskmask.model.detector import DEFAULT_SHAPE, Detector, DetectorShape, Logits
 from riskmask.model.levels import ANCHORS
 from riskmask.model.train.run import (
     MovingAverage,
@@ -59,7 +59,7 @@ def train_detector(
     examples: Sequence[Example],
     folder: Path,
     settings: DetectorTraining,
-    shape: DetectorShape = DetectorShape(),
+    shape: DetectorShape = DEFAULT_SHAPE,
 ) -> Detector:
     """Train, or continue the run in ``folder``; returns the averaged network on the CPU.
 
@@ -72,7 +72,8 @@ def train_detector(
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
     generator = seed_everything(settings.seed)
-    network = Detector(shape).to(device, memory_format=torch.channels_last)
+    network = Detector(shape)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.rate, weight_decay=settings.decay
     )
@@ -134,7 +135,8 @@ def train_detector(
                     },
                 )
     network.load_state_dict({**network.state_dict(), **average.state})
-    return network.cpu().eval()
+    network.cpu().eval()
+    return network
 
 
 def load_trained(folder: Path) -> tuple[Detector, dict[str, object]]:

@@ -53,7 +53,9 @@ def fit_jpeg(codec: Hyperprior, photographs: Sequence[NDArray[np.uint8]], out: P
     jpeg_curve = np.log(jpeg).mean(axis=0)
     levels = np.interp(jpeg_curve, reference_curve, np.arange(ANCHORS))
     inside = (jpeg_curve >= reference_curve[0]) & (jpeg_curve <= reference_curve[-1])
-    pairs = [[round(float(v), 3), q] for v, q, k in zip(levels, QUALITIES, inside, strict=True) if k]
+    pairs = [
+        [round(float(v), 3), q] for v, q, k in zip(levels, QUALITIES, inside, strict=True) if k
+    ]
     if jpeg_curve[-1] > reference_curve[-1]:
         last = float(np.interp(reference_curve[-1], jpeg_curve, QUALITIES))
         if round(last) > pairs[-1][1]:

@@ -1,9 +1,8 @@
-"""What every training run shares: device, seeds, a cosine schedule and checkpoints that survive a kill."""
+"""What every training run shares: device, seeds, schedule, checkpoints that survive a kill."""
 
 from __future__ import annotations
 
 import math
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -60,4 +59,4 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     torch.save(content, partial)
-    os.replace(partial, path)
+    partial.replace(path)

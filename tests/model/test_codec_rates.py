@@ -1,0 +1,73 @@
+"""Estimated rates are the sizes of real streams; levels and level maps move bits as they should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.model.codecs.hyperprior import Hyperprior
+
+Pixels = NDArray[np.uint8]
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def _error(picture: Pixels, other: Pixels) -> float:
+    return float(np.square(picture.astype(np.float32) - other).mean())
+
+
+@pytest.mark.parametrize("level", [0, 2, 4.5, 7])
+@pytest.mark.parametrize("name", ["astronaut.jpg", "hopper.jpg"])
+def test_the_size_on_disk_is_the_estimate(codec: Hyperprior, name: str, level: float) -> None:
+    with Image.open(EXAMPLES / name) as opened:
+        picture = np.array(opened.convert("RGB"))
+    pixels = picture.shape[0] * picture.shape[1]
+    real = 8 * len(codec.compress(picture, level)) / pixels
+    assert codec.reconstruct(picture, level).bpp == pytest.approx(real, rel=0.03)
+
+
+def test_a_finer_level_costs_more_and_looks_better(codec: Hyperprior, astronaut: Pixels) -> None:
+    picture = astronaut[:256, 100:356]
+    coded = [codec.reconstruct(picture, level) for level in range(8)]
+    rates = [c.bpp for c in coded]
+    errors = [_error(picture, c.image) for c in coded]
+    assert rates == sorted(rates)
+    assert errors == sorted(errors, reverse=True)
+    assert rates[7] > 5 * rates[0]
+
+
+def test_the_rate_map_is_the_density_of_the_rate(codec: Hyperprior, astronaut: Pixels) -> None:
+    picture = astronaut[:128, :192]  # whole blocks, so nothing is padded
+    coded = codec.reconstruct(picture, 4)
+    assert coded.rate_map is not None
+    assert coded.rate_map.shape == (8, 12)
+    assert coded.rate_map.mean() == pytest.approx(coded.bpp, rel=1e-5)
+    np.testing.assert_array_equal(codec.rate_map(picture, 4), coded.rate_map)
+
+
+def test_a_rate_map_covers_a_picture_of_odd_size(codec: Hyperprior) -> None:
+    coded = codec.reconstruct(np.full((33, 50, 3), 90, np.uint8), 3)
+    assert coded.rate_map is not None
+    assert coded.rate_map.shape == (3, 4)
+    assert (coded.rate_map >= 0).all()
+
+
+def test_a_level_map_moves_bits_and_quality_in_space(codec: Hyperprior, astronaut: Pixels) -> None:
+    picture = astronaut[:256, 100:356]
+    left, right = np.s_[:, :128], np.s_[:, 128:]
+    levels = np.full((16, 16), 1.0, np.float32)
+    levels[:, :8] = 6.0
+    mapped, coarse = codec.reconstruct(picture, levels), codec.reconstruct(picture, 1.0)
+    assert mapped.rate_map is not None
+    assert coarse.rate_map is not None
+    assert mapped.rate_map[:, :8].mean() > 3 * coarse.rate_map[:, :8].mean()
+    assert mapped.rate_map[:, 8:].mean() < 1.2 * coarse.rate_map[:, 8:].mean()
+    assert _error(picture[left], mapped.image[left]) < 0.5 * _error(
+        picture[left], coarse.image[left]
+    )
+    assert _error(picture[right], mapped.image[right]) < 1.1 * _error(
+        picture[right], coarse.image[right]
+    )
