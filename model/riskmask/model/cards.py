@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,15 @@ def labelled_sources(folder: Path) -> str:
         counts[key] += 1
         findings[key] += len(card["findings"])
     return _table(counts, findings)
+
+
+def loss_table(log: Sequence[Mapping[str, float]], rows: int = 8) -> str:
+    """Markdown table of a run's log at evenly spaced steps; every entry but the time."""
+    names = [name for name in log[0] if name != "seconds"]
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for index in np.linspace(0, len(log) - 1, min(rows, len(log))).round().astype(int):
+        lines.append("| " + " | ".join(f"{log[index][name]:g}" for name in names) + " |")
+    return "\n".join(lines)
 
 
 def _table(

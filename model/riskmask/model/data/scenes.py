@@ -37,7 +37,7 @@ class SceneRenderer:
     Args:
         backgrounds: photographs; crops of them are drawn upon.
         fonts: TrueType or OpenType files.
-        bank: icons by family.
+        bank: icons by family; scenes hold none where it is empty.
         size: side of a scene in pixels.
     """
 
@@ -113,6 +113,8 @@ class SceneRenderer:
         self, generator: np.random.Generator, canvas: Image.Image, taken: list[Box]
     ) -> KnownRegion | None:
         families = sorted(self._bank.families)
+        if not families:
+            return None
         family = families[generator.integers(len(families))]
         names = sorted(self._bank.families[family])
         name = names[generator.integers(len(names))]

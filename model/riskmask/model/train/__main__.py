@@ -145,5 +145,54 @@ def codec_card(
     typer.echo(f"wrote {path}")
 
 
+@app.command()
+def detector_card(
+    labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
+    run: RunOption = Path("runs/detector"),
+    out: OutOption = PACKAGED,
+) -> None:
+    """Write the packaged detector's card from its run and its labels."""
+    from riskmask.model.cards import labelled_sources, loss_table
+    from riskmask.model.runtime.weights import find_weights
+
+    log = [json.loads(line) for line in (run / "detector.jsonl").read_text("utf-8").splitlines()]
+    weights = find_weights("detector", out)
+    lines = [
+        f"# The detector, `{weights.name}`",
+        "",
+        "Says for every place of a picture how likely the reference codec changes its meaning at",
+        "each of eight levels, what each level costs, and what is there: see",
+        "`riskmask/model/detector.py`. Input uint8 RGB, outputs of a quarter of its size.",
+        "",
+        f"- File: {weights.path.name}, {weights.path.stat().st_size / 1e6:.1f} MB, sha256",
+        f"  {weights.sha256}.",
+        "- Trained from random weights by `python -m riskmask.model.train detector --steps",
+        f"  {log[-1]['step']}` on the labels below: AdamW, 8 crops of 256x256 a step,",
+        f"  {log[-1]['seconds'] / 60:.0f} minutes in all.",
+        "- Labels: `python -m riskmask.model.label`, codec `hyperprior`, annotators text and symbol.",
+        "- Measured in `docs/evaluation.md`.",
+        "",
+        "What it has not learnt: the risk of faces (nobody judged them; their places train the",
+        "content alone), changes of geometry, risks of codecs other than the reference. Its",
+        "probabilities are not calibrated on held-out pictures.",
+        "",
+        "## Loss",
+        "",
+        "Means over the 100 steps before:",
+        "",
+        loss_table(log),
+        "",
+        "## Trained on",
+        "",
+        "Pictures cut to 640x640 at most; `scenes` are rendered on training photographs with icons",
+        "of the training families.",
+        "",
+        labelled_sources(labels),
+    ]
+    path = out / "detector.md"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    typer.echo(f"wrote {path}")
+
+
 if __name__ == "__main__":
     app()
