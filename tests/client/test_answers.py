@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from riskmask.client import (
     Decision,
     FakeTransport,
     InvalidRequest,
+    LimitExceeded,
     MaskType,
     NotSupported,
     Options,
@@ -122,7 +124,6 @@ def test_the_request_says_what_was_asked(answer: pb.Analysis) -> None:
         )
     plain, full = fake.requests
     assert plain.image.encoded == b"image"
-    assert plain.WhichOneof is not None
     assert plain.target.WhichOneof("size") is None
     assert not plain.policy.HasField("threshold")
     assert full.target.quality == 80.0
@@ -141,6 +142,9 @@ def test_the_request_says_what_was_asked(answer: pb.Analysis) -> None:
         {"masks": ["NO_SUCH_MASK"]},
         {"content_weights": {"dog": 1.0}},
         {"priority": "urgent"},
+        {"size_bytes": 2**63},
+        {"smallest_region": 2**31},
+        {"codec": "\udcff"},
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_it_is_sent(
@@ -203,3 +207,36 @@ def test_errors_survive_a_process_boundary() -> None:
     assert type(copy) is Overloaded
     assert isinstance(copy, RiskmaskError)
     assert (copy.reason, copy.message, copy.retry_after) == ("QUEUE_FULL", "try again", 2.0)
+
+
+async def test_options_that_can_be_read_once_hold_for_every_image(answer: pb.Analysis) -> None:
+    fake = FakeTransport(lambda request: answer)
+    with Client(transport=fake) as client:
+        options: Options = {"masks": iter(["RISK"]), "hint_formats": iter(["neural-quality"])}
+        list(client.analyze_many([b"a", b"b"], **options))
+    async with AsyncClient(transport=fake) as asynchronous:
+        options = {"masks": iter(["RISK"]), "hint_formats": iter(["neural-quality"])}
+        assert len([item async for item in asynchronous.analyze_many([b"a", b"b"], **options)]) == 2
+    assert len(fake.requests) == 4
+    assert all(list(request.masks) == [pb.MASK_TYPE_RISK] for request in fake.requests)
+    assert all(list(request.hint_formats) == ["neural-quality"] for request in fake.requests)
+
+
+def test_a_file_beyond_any_message_is_refused_unread(answer: pb.Analysis, tmp_path: Path) -> None:
+    path = tmp_path / "film.tif"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with (
+        Client(transport=FakeTransport(lambda request: answer)) as client,
+        pytest.raises(LimitExceeded, match="1099511627776 bytes"),
+    ):
+        client.analyze(path)
+
+
+def test_an_effectiveness_newer_than_the_client_is_refused(answer: pb.Analysis) -> None:
+    answer.hints[0].effectiveness = 99  # type: ignore[assignment]
+    with (
+        Client(transport=FakeTransport(lambda request: answer)) as client,
+        pytest.raises(NotSupported, match="upgrade"),
+    ):
+        client.analyze(b"image")

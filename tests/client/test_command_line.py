@@ -74,6 +74,32 @@ def test_the_risk_picture_is_upright(riskmask: Any, picture: Path, tmp_path: Pat
         assert risk.size == (96, 160)
 
 
+def test_unusual_pictures_get_their_files_too(riskmask: Any, tmp_path: Path) -> None:
+    red = Image.new("RGB", (24, 16), "red")
+    translucent = Image.new("RGBA", (24, 16), (255, 0, 0, 128))
+    palette = Image.new("P", (24, 16), 1)
+    palette.putpalette([9, 9, 9, 200, 0, 0])
+    folder = tmp_path / "unusual"
+    folder.mkdir()
+    red.convert("CMYK").save(folder / "cmyk.jpg")
+    translucent.save(folder / "alpha.png")
+    palette.save(folder / "palette.png", transparency=bytes([255, 102]))
+    Image.fromarray(np.full((16, 24), 40_000, np.uint16)).save(folder / "sixteen.png")
+    red.save(folder / "animated.gif", save_all=True, append_images=[red.rotate(180)])
+    sizes = {"dot.png": (1, 1), "tall.png": (1, 20_000), "wide.png": (20_000, 1)}
+    for name, size in sizes.items():
+        Image.new("RGB", size, "red").save(folder / name)
+    out = tmp_path / "out"
+    done = riskmask("analyze", folder, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert len(list(out.iterdir())) == 3 * 8
+    for image in folder.iterdir():
+        facts = json.loads((out / f"{image.name}.json").read_text())["image"]
+        with Image.open(out / f"{image.name}.risk.png") as risk:
+            assert risk.size == (facts["width"], facts["height"]) == sizes.get(image.name, (24, 16))
+
+
 def test_a_folder_is_its_images_sorted(riskmask: Any, picture: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -145,6 +171,7 @@ def test_options_that_exclude_one_another(
     [
         (("--codec", "nonesuch"), "no codec profile 'nonesuch'"),
         (("--bpp", -1), "bpp"),
+        (("--bytes", 10**20), "out of range"),
         (("--threshold", 7), "threshold"),
     ],
 )
@@ -166,8 +193,8 @@ def test_an_empty_folder_and_an_unusable_model_are_one_line(
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "no image files" in done.stderr
     done = riskmask("analyze", picture, "--model", picture, local=False)
-    assert done.returncode == 2
-    assert "scene.png is not an ONNX model" in done.stderr.splitlines()[-1]
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "scene.png is not an ONNX model" in done.stderr
 
 
 def test_a_server_that_is_not_there_ends_the_run_on_one_line(riskmask: Any, picture: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+with warnings.catch_warnings():
+    # What these libraries deprecate while they are imported is theirs to mend.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import riskmask.model.annotators.recogniser
+    import riskmask.model.codecs.network
+    import riskmask.model.detector  # noqa: F401
+
 from riskmask.model.annotators.base import Glyph, KnownRegion
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.codecs.hyperprior import Hyperprior
-from riskmask.model.corpus import Icon
+from riskmask.model.corpus import Corpus, CorpusNotFoundError, Icon
 
 Pixels = NDArray[np.uint8]
 
@@ -128,3 +136,12 @@ def icon(bank: GlyphBank) -> Callable[..., tuple[Pixels, KnownRegion]]:
         return np.array(canvas), KnownRegion("symbol", polygon, glyph=glyph)
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """The real corpus; tests that ask for it are marked ``corpus``."""
+    try:
+        return Corpus.find()
+    except CorpusNotFoundError as error:
+        pytest.skip(f"no corpus: {error}")

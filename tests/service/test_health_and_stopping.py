@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from riskmask.client import AsyncClient, Client, Overloaded
+from riskmask.client import AsyncClient, Client, DeadlineExceeded, Overloaded, ServiceUnavailable
 from riskmask.server.app import SERVICE
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.values import Analysis, AnalysisRequest
@@ -125,3 +125,52 @@ def test_a_second_server_can_follow_on_the_same_socket(
     for _ in range(2):
         with start_server("--socket", str(path)), Client(f"unix:{path}") as client:
             assert client.analyze(png).image.width == 160
+
+
+async def test_a_caller_whose_time_is_over_gives_its_place_back(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    gated = GatedEngine(engine)
+    async with serving(gated, threads=1, queue=1) as (_, address), AsyncClient(address) as client:
+        running = asyncio.create_task(client.analyze(png))
+        await until_begun(gated)
+        for _ in range(3):
+            with pytest.raises(DeadlineExceeded):
+                await client.analyze(png, timeout=0.2)
+        waiting = asyncio.create_task(client.analyze(png))
+        gated.gate.set()
+        assert await running == await waiting
+
+
+async def test_closing_a_client_fails_its_calls_in_flight(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    gated = GatedEngine(engine)
+    async with serving(gated, threads=2) as (_, address):
+        asynchronous, blocking = AsyncClient(address), Client(address)
+        calls = [
+            asyncio.create_task(asynchronous.analyze(png)),
+            asyncio.create_task(asyncio.to_thread(blocking.analyze, png)),
+        ]
+        for _ in calls:
+            await until_begun(gated)
+        await asynchronous.close()
+        await asyncio.to_thread(blocking.close)
+        for call in calls:
+            with pytest.raises(ServiceUnavailable) as caught:
+                await call
+            assert caught.value.reason == "CLOSED"
+        gated.gate.set()
+
+
+async def test_a_cancelled_call_stays_cancelled(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    gated = GatedEngine(engine)
+    async with serving(gated) as (_, address), AsyncClient(address) as client:
+        call = asyncio.create_task(client.analyze(png))
+        await until_begun(gated)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        gated.gate.set()

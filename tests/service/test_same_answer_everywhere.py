@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -187,9 +188,10 @@ async def test_a_closed_client_says_so_everywhere(
     address = server.addresses[0]
     for client in (Client(address), Client.local(model=detector_path, profiles=profiles_folder)):
         client.close()
-        with pytest.raises(ServiceUnavailable) as caught:
-            client.analyze(png)
-        assert caught.value.reason == "CLOSED"
+        for call in (partial(client.analyze, png), client.server_info):
+            with pytest.raises(ServiceUnavailable) as caught:
+                call()
+            assert caught.value.reason == "CLOSED"
     asynchronous = AsyncClient(address)
     await asynchronous.close()
     with pytest.raises(ServiceUnavailable):

@@ -21,6 +21,7 @@ from riskmask.server.engine.values import Policy, ResolvedTarget
 
 Allocate = Callable[..., tuple[Allocation, RegionSet, RateCurves]]
 WIDTH, HEIGHT = 250, 190
+RED_DECAY = (1.0, 0.9, 0.75, 0.6, 0.45, 0.25, 0.1, 0.0)
 CELLS = (48, 63)
 
 
@@ -95,6 +96,19 @@ def test_a_feasible_allocation_costs_what_was_asked_for(
     else:
         assert allocation.background_level == 0.0
         assert allocation.predicted_bpp > asked
+
+
+def test_following_a_feasible_allocation_leaves_no_region(allocated: Allocate) -> None:
+    # The riskiest 5% of the region are outside of its 95th percentile, and 320 pixels large.
+    risk = _risk(np.s_[4:24], np.s_[4:24], 0.6)
+    risk[4:8, 4:9] = 1.0
+    allocation, regions, _ = allocated(risk, 1.5, rate=np.ones((12, 16)))
+    [region] = regions.listed
+    assert region.safe_level is not None
+    assert allocation.levels[1, 1] > region.safe_level > allocation.levels[4, 4]
+    cells = allocation.levels.repeat(4, axis=0).repeat(4, axis=1)[: CELLS[0], : CELLS[1]]
+    left = np.interp(cells, np.arange(8), RED_DECAY) * risk
+    assert left.max() < 0.301
 
 
 def test_a_region_too_large_for_the_budget_is_not_feasible(allocated: Allocate) -> None:

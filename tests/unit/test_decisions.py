@@ -120,3 +120,12 @@ def test_a_clamped_rate_comes_first_among_the_reasons(
     analysis = engine.analyze(AnalysisRequest(encode(paint(64, 64)), target=Target(bpp=bpp)))
     assert _codes(analysis) == [ReasonCode.RATE_OUT_OF_RANGE, ReasonCode.NO_RISK]
     assert analysis.decision is Decision.ENCODE
+
+
+def test_the_largest_bpp_there_is_has_a_decision(
+    engine: Engine, paint: Paint, encode: Encode
+) -> None:
+    content = encode(paint(64, 64, {(16, 16, 32, 32): BLUE}))
+    analysis = engine.analyze(AnalysisRequest(content, target=Target(bpp=1.7e308)))
+    assert analysis.decision is Decision.FALLBACK_JPEG
+    assert ReasonCode.JPEG_EXCEEDS_TARGET not in _codes(analysis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 
 import cv2
@@ -79,6 +80,14 @@ def test_grey_with_alpha_and_transparent_palettes(encode: Callable[..., bytes]) 
         assert decoded.facts.notes == (WHITE,)
 
 
+def test_a_palette_may_be_translucent(encode: Callable[..., bytes]) -> None:
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([9, 9, 9, 200, 0, 0])
+    decoded = decode(encode(palette, "PNG", transparency=bytes([255, 102])))
+    assert (decoded.pixels == (233, 153, 153)).all()
+    assert decoded.facts.notes == (WHITE,)
+
+
 def test_one_bit_grey_and_palette(encode: Callable[..., bytes]) -> None:
     board = np.indices((8, 8)).sum(0) % 2 * 255
     expected = np.stack([board] * 3, axis=2)
@@ -119,6 +128,38 @@ def test_another_profile_is_converted_to_srgb(encode: Callable[..., bytes]) -> N
     decoded = decode(encode(pixels, "PNG", icc_profile=_swapped_primaries()))
     assert np.abs(decoded.pixels.astype(int) - (0, 0, 255)).max() <= 3
     assert decoded.facts.notes == ("its colour profile was converted to sRGB",)
+
+
+def _linear_grey() -> bytes:
+    """A grey profile without a tone curve (ICC.1:2004-10, sections 7.2, 7.3, 10.5, 10.22)."""
+    white = struct.pack(">iii", 63190, 65536, 54061)  # D50 in 16.16 fixed point
+    described = struct.pack(">4sII", b"desc", 0, 5) + b"grey\0" + bytes(80)
+    tags = {
+        b"desc": described + bytes(-len(described) % 4),
+        b"cprt": struct.pack(">4sI", b"text", 0) + b"none\0\0\0\0",
+        b"wtpt": struct.pack(">4sI", b"XYZ ", 0) + white,
+        b"kTRC": struct.pack(">4sIIHH", b"curv", 0, 1, 0x0100, 0),
+    }
+    table, body = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(data))
+        body += data
+    size = 128 + len(table) + len(body)
+    head = struct.pack(">II4s", size, 0, b"\2\x40\0\0") + b"mntrGRAYXYZ " + bytes(12) + b"acsp"
+    return head.ljust(68, b"\0") + white.ljust(60, b"\0") + table + body
+
+
+@pytest.mark.parametrize("container", ["PNG", "TIFF"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_grey_profile_fits_grey_of_any_depth(
+    container: str, depth: int, encode: Callable[..., bytes]
+) -> None:
+    grey = np.full((4, 4), 128) * (257 if depth == 16 else 1)
+    image = Image.fromarray(grey.astype(np.uint16 if depth == 16 else np.uint8))
+    decoded = decode(encode(image, container, icc_profile=_linear_grey()))
+    # Half of the light is the grey 188 of sRGB (IEC 61966-2-1).
+    assert np.abs(decoded.pixels.astype(int) - 188).max() <= 1
+    assert decoded.facts.notes[-1] == "its colour profile was converted to sRGB"
 
 
 @pytest.mark.parametrize("damage", [b"not a profile", b"\0" * 200])

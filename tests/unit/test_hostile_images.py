@@ -158,6 +158,17 @@ def test_our_limit_holds_instead_of_pillows(
     assert decode(encode(photograph, "PNG")).facts.width == 96
 
 
+def test_a_lack_of_memory_is_not_blamed_on_the_image(
+    photograph: Pixels, encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(Image.OPEN, "PNG", (exhausted, lambda prefix: True))
+    with pytest.raises(MemoryError):
+        decode(encode(photograph, "PNG"))
+
+
 @pytest.mark.parametrize("name", ["max_bytes", "max_pixels", "max_side"])
 def test_limits_of_nothing_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):

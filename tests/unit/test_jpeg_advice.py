@@ -83,3 +83,12 @@ def test_the_size_of_a_large_image_is_estimated_from_bands() -> None:
 def test_extreme_shapes_are_estimated(shape: tuple[int, int]) -> None:
     pixels = np.zeros((*shape, 3), np.uint8)[:, :60_000]
     assert jpeg.estimate_bytes(pixels[:60_000], 50, "4:2:0") > 0
+
+
+@pytest.mark.parametrize("quality", [80, 95])
+def test_noise_needs_more_bytes_than_pixels(quality: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
+    size = jpeg.estimate_bytes(pixels, quality, "4:4:4")
+    assert 300 * 300 < size <= buffer.tell()

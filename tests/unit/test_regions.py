@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +111,19 @@ def test_the_threshold_itself_counts(find: Find) -> None:
     risk = np.full((4, 4), 0.5)
     assert find(16, 16, risk, policy=Policy(threshold=0.5)).count == 1
     assert find(16, 16, risk, policy=Policy(threshold=0.501)).count == 0
+
+
+def test_every_question_rounds_the_threshold_alike(
+    predicted: Predicted, profiles: dict[str, CodecProfile]
+) -> None:
+    # 0.7 lies between two float32; the lower is the risk here.
+    policy = Policy(threshold=0.7, text_weight=0.0, face_weight=0.0, symbol_weight=0.0)
+    weighted = dataclasses.replace(policy, other_weight=0.7)
+    prediction = predicted(16, 16, np.ones((4, 4)))
+    profile = profiles["hyperprior"]
+    curves, rates = RiskCurves(prediction, profile, weighted), RateCurves(prediction, profile)
+    assert find_regions(prediction, curves, rates, 0.0, weighted).count == 1
+    assert has_region(curves.at(0.0), curves, weighted)
 
 
 def test_risk_is_the_95th_percentile_inside(find: Find) -> None:

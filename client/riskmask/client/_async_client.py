@@ -12,7 +12,7 @@ from typing import Self, Unpack
 from riskmask.client._channel import DEFAULT_MESSAGE_BYTES, DEFAULT_TIMEOUT, Connection
 from riskmask.client._errors import RiskmaskError
 from riskmask.client._local import LocalTransport
-from riskmask.client._messages import Options, to_analysis, to_message, to_server_info
+from riskmask.client._messages import Options, reusable, to_analysis, to_message, to_server_info
 from riskmask.client._remote import AsyncRemoteTransport
 from riskmask.client._server_info import ServerInfo
 from riskmask.client._transport import AsyncTransport, Transport
@@ -77,9 +77,11 @@ class AsyncClient:
     ) -> AsyncIterator[Analysis | RiskmaskError]:
         """As :meth:`Client.analyze_many <riskmask.client.Client.analyze_many>`."""
 
+        shared = reusable(options)
+
         async def outcome(image: bytes | Path) -> Analysis | RiskmaskError:
             try:
-                return await self.analyze(image, timeout=timeout, **options)
+                return await self.analyze(image, timeout=timeout, **shared)
             except RiskmaskError as error:
                 return error
 

@@ -12,7 +12,7 @@ from typing import Self, Unpack
 from riskmask.client._channel import DEFAULT_MESSAGE_BYTES, DEFAULT_TIMEOUT, Connection
 from riskmask.client._errors import RiskmaskError
 from riskmask.client._local import LocalTransport
-from riskmask.client._messages import Options, to_analysis, to_message, to_server_info
+from riskmask.client._messages import Options, reusable, to_analysis, to_message, to_server_info
 from riskmask.client._remote import RemoteTransport
 from riskmask.client._server_info import ServerInfo
 from riskmask.client._transport import Transport
@@ -106,9 +106,11 @@ class Client:
             options: the same for all; see :class:`Options`.
         """
 
+        shared = reusable(options)
+
         def outcome(image: bytes | Path) -> Analysis | RiskmaskError:
             try:
-                return self.analyze(image, timeout=timeout, **options)
+                return self.analyze(image, timeout=timeout, **shared)
             except RiskmaskError as error:
                 return error
 

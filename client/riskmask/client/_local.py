@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
@@ -17,6 +18,9 @@ from riskmask.client._errors import (
 from riskmask.v1 import riskmask_pb2 as pb
 
 T = TypeVar("T")
+
+# The engine logs what the exception says already; without a handler Python prints it on stderr.
+logging.getLogger("riskmask").addHandler(logging.NullHandler())
 
 
 class LocalTransport:
@@ -47,6 +51,7 @@ class LocalTransport:
         self._to_status = status.to_status
         self._engine = self._translated(partial(Engine.default, model=model, profiles=profiles))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="riskmask-engine")
+        self._closed = False
 
     def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The engine's answer for one image."""
@@ -55,12 +60,15 @@ class LocalTransport:
 
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the engine can do."""
+        if self._closed:
+            raise closed()
         return self._translated(
             partial(self._calls.server_info, self._engine, DEFAULT_MESSAGE_BYTES)
         )
 
     def close(self) -> None:
         """Waits for the analysis that runs; drops those that wait."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _within(self, call: Callable[[], T], timeout: float) -> T:

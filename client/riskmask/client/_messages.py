@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
-from riskmask.client._errors import InvalidImage, InvalidRequest, NotSupported
+from riskmask.client._errors import InvalidImage, InvalidRequest, LimitExceeded, NotSupported
 from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
 from riskmask.client._types import (
     Analysis,
@@ -33,6 +33,8 @@ _MASK_NUMBERS = {
     MaskType.SYMBOL: pb.MASK_TYPE_SYMBOL,
     MaskType.HIGH_IMPACT: pb.MASK_TYPE_HIGH_IMPACT,
 }
+
+LARGEST_MESSAGE: Final = (1 << 31) - 1  # bytes, protobuf's own limit
 
 
 class Options(TypedDict, total=False):
@@ -69,27 +71,48 @@ def to_message(image: bytes | Path, options: Options) -> pb.AnalyzeRequest:
     """The request for one image.
 
     Raises:
-        InvalidRequest: two sizes at once, or an option that does not exist.
+        InvalidRequest: two sizes at once, or a value that does not exist or is out of range.
         InvalidImage: the file cannot be read.
+        LimitExceeded: the file is larger than any message can be.
+        TypeError: an option that does not exist.
     """
     unknown = set(options) - set(Options.__annotations__)
     if unknown:
         raise TypeError(f"unknown option {', '.join(sorted(unknown))}")
-    return pb.AnalyzeRequest(
-        image=pb.Image(encoded=_bytes(image)),
-        codec=options.get("codec") or "",
-        target=_target(options),
-        hint_formats=list(options.get("hint_formats") or ()),
-        masks=[_mask_number(str(mask)) for mask in options.get("masks") or ()],
-        policy=_policy(options),
-        priority=_priority(options.get("priority", "live")),
-    )
+    content = _bytes(image)
+    try:
+        return pb.AnalyzeRequest(
+            image=pb.Image(encoded=content),
+            codec=options.get("codec") or "",
+            target=_target(options),
+            hint_formats=list(options.get("hint_formats") or ()),
+            masks=[_mask_number(str(mask)) for mask in options.get("masks") or ()],
+            policy=_policy(options),
+            priority=_priority(options.get("priority", "live")),
+        )
+    except ValueError as error:  # protobuf's word for what its field cannot hold
+        raise InvalidRequest("INVALID_REQUEST", f"an option cannot be sent: {error}") from None
+
+
+def reusable(options: Options) -> Options:
+    """The same options for many images: what can be iterated once can be so again."""
+    kept: Options = {**options}
+    if "masks" in kept:
+        kept["masks"] = tuple(kept["masks"] or ())
+    if "hint_formats" in kept:
+        kept["hint_formats"] = tuple(kept["hint_formats"] or ())
+    return kept
 
 
 def _bytes(image: bytes | Path) -> bytes:
     if not isinstance(image, Path):
         return bytes(image)
     try:
+        size = image.stat().st_size
+        if size > LARGEST_MESSAGE:
+            raise LimitExceeded(
+                "IMAGE_TOO_LARGE", f"the file has {size} bytes; a message has {LARGEST_MESSAGE}"
+            )
         return image.read_bytes()
     except OSError as error:
         raise InvalidImage("UNREADABLE_IMAGE", f"cannot be read: {error.strerror}") from error
@@ -212,7 +235,13 @@ def _region(message: pb.Region) -> Region:
 
 
 def _effectiveness(number: pb.Effectiveness) -> Effectiveness:
-    return Effectiveness(pb.Effectiveness.Name(number).removeprefix("EFFECTIVENESS_"))
+    try:
+        return Effectiveness(pb.Effectiveness.Name(number).removeprefix("EFFECTIVENESS_"))
+    except ValueError:
+        raise NotSupported(
+            "UNKNOWN_EFFECTIVENESS",
+            "what the server knows of a hint is newer than this client; upgrade riskmask",
+        ) from None
 
 
 def to_server_info(message: pb.GetServerInfoResponse) -> ServerInfo:

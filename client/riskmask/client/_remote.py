@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
 import grpc
 
 from riskmask.client._channel import Connection, closed, to_error
+from riskmask.client._errors import RiskmaskError
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
+
+T = TypeVar("T")
 
 
 class RemoteTransport:
@@ -30,7 +37,7 @@ class RemoteTransport:
         try:
             return self._stub.Analyze(request, timeout=timeout)
         except grpc.RpcError as failure:
-            raise to_error(failure, self._connection.address) from None
+            raise self._error(failure) from None
 
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the server says of itself."""
@@ -39,12 +46,15 @@ class RemoteTransport:
         try:
             return self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
         except grpc.RpcError as failure:
-            raise to_error(failure, self._connection.address) from None
+            raise self._error(failure) from None
 
     def close(self) -> None:
         """Closes the channel; calls in flight fail."""
         self._closed = True
         self._channel.close()
+
+    def _error(self, failure: grpc.RpcError) -> RiskmaskError:
+        return closed() if self._closed else to_error(failure, self._connection.address)
 
 
 class AsyncRemoteTransport:
@@ -67,21 +77,29 @@ class AsyncRemoteTransport:
         self._connection.check_size(request)
         if self._closed:
             raise closed()
-        try:
-            return await self._stub.Analyze(request, timeout=timeout)
-        except grpc.RpcError as failure:
-            raise to_error(failure, self._connection.address) from None
+        return await self._outcome(self._stub.Analyze(request, timeout=timeout))
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the server says of itself."""
         if self._closed:
             raise closed()
-        try:
-            return await self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
-        except grpc.RpcError as failure:
-            raise to_error(failure, self._connection.address) from None
+        return await self._outcome(
+            self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
+        )
 
     async def close(self) -> None:
         """Closes the channel; calls in flight fail."""
         self._closed = True
         await self._channel.close()
+
+    async def _outcome(self, call: Awaitable[T]) -> T:
+        try:
+            return await call
+        except grpc.RpcError as failure:
+            raise to_error(failure, self._connection.address) from None
+        except asyncio.CancelledError:
+            # gRPC cancels what is in flight when its channel is closed; nobody cancelled the task
+            task = asyncio.current_task()
+            if self._closed and not (task is not None and task.cancelling()):
+                raise closed() from None
+            raise

@@ -72,7 +72,7 @@ class Detector(nn.Module):
             classes=channels,
             upsampling=1,
         )
-        _replace_group_norm(self.network.decoder)
+        _make_local_and_bounded(self.network)
         _replace_upsampling(self.network.decoder)
         head = nn.Conv2d(shape.segmentation, channels, 3, padding=1)
         self.network.segmentation_head = nn.Sequential(head)
@@ -123,13 +123,20 @@ class DetectorGraph(nn.Module):
         )
 
 
-def _replace_group_norm(module: nn.Module) -> None:
-    """GroupNorm looks at the whole picture; BatchNorm does not, and quantises better."""
+def _make_local_and_bounded(module: nn.Module) -> None:
+    """Put BatchNorm in place of GroupNorm, and ReLU6 in place of ReLU.
+
+    GroupNorm looks at the whole picture; BatchNorm does not, and quantises better. Without a
+    bound, activations grow from block to block where a picture is exactly flat, as drawn ones
+    are and photographs never.
+    """
     for name, child in module.named_children():
         if isinstance(child, nn.GroupNorm):
             setattr(module, name, nn.BatchNorm2d(child.num_channels))
+        elif isinstance(child, nn.ReLU):
+            setattr(module, name, nn.ReLU6(inplace=child.inplace))
         else:
-            _replace_group_norm(child)
+            _make_local_and_bounded(child)
 
 
 def _replace_upsampling(module: nn.Module) -> None:

@@ -11,7 +11,7 @@ import grpc
 
 from riskmask.server import calls
 from riskmask.server.engine.engine import Engine
-from riskmask.server.errors import DeadlinePassed, MessageTooLarge
+from riskmask.server.errors import DeadlinePassed, InvalidRequest, MessageTooLarge
 from riskmask.server.pool import WorkerPool
 from riskmask.server.settings import ServerSettings
 from riskmask.server.status import STATUS_KEY, grpc_code, to_status
@@ -82,7 +82,12 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
 
 
 def _seconds(item: pb.AnalyzeStreamRequest) -> float | None:
-    return item.timeout.ToTimedelta().total_seconds() if item.HasField("timeout") else None
+    if not item.HasField("timeout"):
+        return None
+    try:
+        return item.timeout.ToTimedelta().total_seconds()
+    except (OverflowError, ValueError):
+        raise InvalidRequest("timeout: not a duration that can be waited for") from None
 
 
 async def _or_abort(answer: Coroutine[None, None, R], context: Context) -> R:

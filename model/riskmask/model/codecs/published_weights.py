@@ -36,6 +36,16 @@ QUALITIES: Mapping[str, int] = {
     "cheng2020-anchor": 6,
     "cheng2020-attn": 6,
 }
+# What torch.load and from_state_dict raise on other files and other networks.
+_NOT_WEIGHTS = (
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    pickle.UnpicklingError,
+)
 _HASHED_NAME = re.compile(r"-([0-9a-f]{8})\.pth\.tar$")
 
 
@@ -104,8 +114,7 @@ class PublishedWeights:
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             state = load_pretrained(saved.get("state_dict", saved))
             return model_architectures[self.architecture].from_state_dict(state)
-        # what torch.load and from_state_dict raise on other files and other networks
-        except (RuntimeError, KeyError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        except _NOT_WEIGHTS as error:
             raise PublishedWeightsError(
                 f"{path.name} holds no weights of {self.architecture}; fetch it again"
             ) from error

@@ -54,10 +54,12 @@ def corpus_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Itera
         yield Item(f"corpus-{image.path.stem}", partial(cut_picture, image, largest))
 
 
-def scene_items(render: Callable[[int], Scene], seeds: range) -> Iterator[Item]:
+def scene_items(
+    render: Callable[[int], Scene], seeds: range, prefix: str = "scene"
+) -> Iterator[Item]:
     """One item per seed."""
     for seed in seeds:
-        yield Item(f"scene-{seed:06d}", partial(_scene_picture, render, seed))
+        yield Item(f"{prefix}-{seed:06d}", partial(_scene_picture, render, seed))
 
 
 def _scene_picture(render: Callable[[int], Scene], seed: int) -> Picture:

@@ -39,10 +39,12 @@ class SceneRenderer:
         fonts: TrueType or OpenType files.
         bank: icons by family; scenes hold none where it is empty.
         size: side of a scene in pixels.
+        plain: draw pages instead: one exactly flat colour behind everything, and no camera.
     """
 
     def __init__(
-        self, backgrounds: Sequence[Path], fonts: Sequence[Path], bank: GlyphBank, size: int = 512
+        self, backgrounds: Sequence[Path], fonts: Sequence[Path], bank: GlyphBank, size: int = 512,
+        plain: bool = False,
     ) -> None:
         if not backgrounds or not fonts:
             raise ValueError("scenes need at least one background and one typeface")
@@ -50,6 +52,7 @@ class SceneRenderer:
         self._fonts = fonts
         self._bank = bank
         self._size = size
+        self._plain = plain
 
     def render(self, seed: int) -> Scene:
         """The scene of a seed; the same seed gives the same scene."""
@@ -65,10 +68,14 @@ class SceneRenderer:
         for _ in range(generator.integers(1, 8)):
             region = self._draw_icon(generator, canvas, taken)
             regions += [region] if region else []
-        return Scene(_capture(generator, canvas), tuple(regions))
+        image = np.array(canvas) if self._plain else _capture(generator, canvas)
+        return Scene(image, tuple(regions))
 
     def _background(self, generator: np.random.Generator) -> Image.Image:
         size = self._size
+        if self._plain:
+            white = generator.random() < 0.5
+            return Image.new("RGB", (size, size), (255, 255, 255) if white else _any(generator))
         if generator.random() < 0.2:
             return _gradient(generator, size)
         path = self._backgrounds[generator.integers(len(self._backgrounds))]

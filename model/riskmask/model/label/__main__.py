@@ -22,6 +22,7 @@ from tqdm import tqdm
 from riskmask.model.corpus import Corpus, Side
 from riskmask.model.data.items import Item, corpus_items, scene_fonts, scene_items
 
+PAGE_SIDE = 640
 HELD_OUT_FONTS = ("Mono", "Lato", "Comic")
 
 
@@ -34,6 +35,7 @@ class Job:
     fonts: tuple[Path, ...]
     side: Side
     scenes: int
+    pages: int
     images: int
     permissive: bool
     out: Path
@@ -58,7 +60,8 @@ def build_items(job: Job) -> list[Item]:
     renderer = SceneRenderer(photos, own, bank)
     first = 1_000_000 if job.side == "test" else 0
     scenes = list(scene_items(renderer.render, range(first, first + job.scenes)))
-    groups = [scenes]
+    pages = SceneRenderer(photos, own, bank, size=PAGE_SIDE, plain=True)
+    groups = [scenes, list(scene_items(pages.render, range(first, first + job.pages), "page"))]
     for categories in (("text", "symbol"), ("photo", "face")):
         images = corpus.select(job.side, categories=categories, permissive=job.permissive)
         shuffled = sorted(images, key=lambda image: image.path.stem[::-1])
@@ -95,7 +98,7 @@ def run_share(job: Job, worker: int, workers: int) -> Iterator[str]:
             ],
             "findings": labelled.findings,
         }
-        partial = job.out / f"{item.key}.partial.json"
+        partial = job.out / f"{item.key}.partial"  # no .json, or a killed run leaves half a card
         partial.write_text(json.dumps(card), encoding="utf-8")
         partial.replace(job.out / f"{item.key}.json")
         yield item.key
@@ -136,6 +139,7 @@ def main(
     ] = None,
     side: Annotated[str, typer.Option(help="train or test.")] = "train",
     scenes: Annotated[int, typer.Option(help="Rendered scenes.")] = 500,
+    pages: Annotated[int, typer.Option(help="Rendered pages on an exactly flat ground.")] = 100,
     images: Annotated[
         int,
         typer.Option(
@@ -157,6 +161,7 @@ def main(
         fonts=tuple(fonts or ()),
         side="train" if side == "train" else "test",
         scenes=scenes,
+        pages=pages,
         images=images,
         permissive=permissive,
         out=out,

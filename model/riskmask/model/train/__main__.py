@@ -70,6 +70,11 @@ def detector(
     out: OutOption = PACKAGED,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 9_000,
     batch: Annotated[int, typer.Option(help="Crops in a step.")] = 8,
+    crop: Annotated[int, typer.Option(help="Side of a crop, a multiple of 32.")] = 256,
+    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of another run, whose weights to begin with.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     bf16: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = False,
 ) -> None:
@@ -79,8 +84,10 @@ def detector(
     from riskmask.model.release import register
     from riskmask.model.train.detector import DetectorTraining, train_detector
 
-    settings = DetectorTraining(steps=steps, batch=batch, device=device, bf16=bf16)
-    network = train_detector(load_examples(labels), run, settings)
+    settings = DetectorTraining(
+        steps=steps, batch=batch, crop=crop, rate=rate, device=device, bf16=bf16
+    )
+    network = train_detector(load_examples(labels), run, settings, start=start)
     register("detector", export_detector(network, out, DETECTOR_NAME), DETECTOR_NAME)
 
 

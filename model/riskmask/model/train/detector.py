@@ -60,6 +60,7 @@ def train_detector(
     folder: Path,
     settings: DetectorTraining,
     shape: DetectorShape = DEFAULT_SHAPE,
+    start: Path | None = None,
 ) -> Detector:
     """Train, or continue the run in ``folder``; returns the averaged network on the CPU.
 
@@ -68,12 +69,15 @@ def train_detector(
         folder: of the checkpoint (``detector.pt``) and the log (``detector.jsonl``).
         settings: of the run; a continued run must have the same, but for its number of steps.
         shape: of the network.
+        start: folder of another run, whose averaged weights this one begins with.
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
     generator = seed_everything(settings.seed)
     network = Detector(shape)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if start is not None:
+        network.load_state_dict(load_trained(start)[0].state_dict())
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.rate, weight_decay=settings.decay
     )

@@ -1,9 +1,9 @@
 """Moves bits to where the risk is: the canonical map, a wanted level per 16x16 block.
 
-Two steps, both plain: every block that a region touches is raised to the region's safe level,
-and all other blocks are lowered by one and the same level until the predicted bits equal those
-of the uniform image. A proper trade of bits against risk, block by block, is a Lagrangian over
-the same two curves.
+Two steps, both plain: every block that a region touches is raised to the level from which on its
+part of the region is safe, and all other blocks are lowered by one and the same level until the
+predicted bits equal those of the uniform image. A proper trade of bits against risk, block by
+block, is a Lagrangian over the same two curves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.engine.rate import RateCurves
-from riskmask.server.engine.regions import RegionSet, has_region
+from riskmask.server.engine.regions import RegionSet, cell_safe_levels, has_region
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
@@ -32,8 +32,7 @@ class Allocation:
         levels: (R, C) float32 in [0, 7], raster, a block covers 16x16 pixels.
         background_level: of the blocks that no region touches.
         predicted_bpp: of the image coded so.
-        feasible: it costs no more than the target, every region reaches its safe level, and
-            the lowered background holds no region.
+        feasible: it costs no more than the target and no region is left.
     """
 
     levels: NDArray[np.float32]
@@ -54,7 +53,9 @@ def allocate(
     uniform = np.full(rates.shape, target.level, np.float32)
     if regions.count == 0:
         return Allocation(uniform, target.level, target.bpp, feasible=True)
-    wanted = _wanted_levels(regions, rates.shape, profile.finest_level)
+    wanted = _wanted_levels(
+        regions, curves, rates.shape, target.level, profile.finest_level, policy
+    )
     raised = wanted > -np.inf
     levels = np.where(raised, np.maximum(wanted, np.float32(target.level)), uniform)
     budget = float(rates.bits(uniform).sum())
@@ -64,10 +65,8 @@ def allocate(
     levels[~raised] = background
     bits = float(rates.bits(levels).sum())
     affordable = bits <= budget * (1.0 + 1e-6)
-    feasible = (
-        affordable
-        and not bool(np.isnan(regions.safe_levels).any())
-        and not _background_at_risk(background, raised, curves, policy)
+    feasible = affordable and not has_region(
+        curves.under(_per_cell(levels, curves.shape)), curves, policy
     )
     return Allocation(
         levels=levels,
@@ -79,18 +78,25 @@ def allocate(
 
 
 def _wanted_levels(
-    regions: RegionSet, shape: tuple[int, ...], finest: float
+    regions: RegionSet,
+    curves: RiskCurves,
+    shape: tuple[int, ...],
+    level: float,
+    finest: float,
+    policy: Policy,
 ) -> NDArray[np.float32]:
-    """(R, C) the highest safe level of the regions that touch a block, -inf where none does."""
-    safe = np.nan_to_num(regions.safe_levels, nan=finest).astype(np.float32)
+    """(R, C) the highest safe level of the regions' cells in a block, -inf where there is none.
+
+    Cell by cell, because a region's own safe level leaves out the riskiest 5% of it.
+    """
     labels = regions.components.labels
-    # Label -1, outside every region, picks the last entry.
-    per_cell = np.append(safe, np.float32(-np.inf))[labels]
     rows, columns = shape
-    padding = ((0, rows * CELLS - labels.shape[0]), (0, columns * CELLS - labels.shape[1]))
-    padded = np.pad(per_cell, padding, constant_values=-np.inf)
-    blocks = padded.reshape(rows, CELLS, columns, CELLS)
-    return np.asarray(blocks.max(axis=(1, 3)))
+    wanted = np.full((rows * CELLS, columns * CELLS), -np.inf, np.float32)
+    inside = wanted[: labels.shape[0], : labels.shape[1]]
+    cells = np.flatnonzero(labels >= 0)
+    safe = cell_safe_levels(curves, cells, level, finest, policy)
+    inside[labels >= 0] = np.nan_to_num(safe, nan=finest)
+    return np.asarray(wanted.reshape(rows, CELLS, columns, CELLS).max(axis=(1, 3)))
 
 
 def _background_level(
@@ -121,10 +127,5 @@ def _background_level(
     return float(np.nextafter(np.float32(low), np.float32(coarsest)))
 
 
-def _background_at_risk(
-    level: float, raised: NDArray[np.bool_], curves: RiskCurves, policy: Policy
-) -> bool:
-    risk = curves.at(level)
-    cells = raised.repeat(CELLS, axis=0).repeat(CELLS, axis=1)
-    risk[cells[: risk.shape[0], : risk.shape[1]]] = 0.0
-    return has_region(risk, curves, policy)
+def _per_cell(levels: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return levels.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[: shape[0], : shape[1]]

@@ -9,6 +9,8 @@ from riskmask.server.engine.regions import RegionSet
 from riskmask.server.engine.target import Resolution
 from riskmask.server.engine.values import Decision, JpegAdvice, Policy, Reason, ReasonCode
 
+MOST_BYTES = 2.0**63
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -48,7 +50,8 @@ def decide(evidence: Evidence) -> tuple[Decision, tuple[Reason, ...]]:
 
 
 def _size(bpp: float | None, pixels: int) -> int | None:
-    return None if bpp is None else max(round(bpp * pixels / 8), 1)
+    # A bpp near the largest float is finite, its bytes are not.
+    return None if bpp is None else max(round(min(bpp * pixels / 8, MOST_BYTES)), 1)
 
 
 def _no_risk(evidence: Evidence) -> Reason:
@@ -79,7 +82,7 @@ def _hints_suffice(evidence: Evidence) -> Reason:
         ReasonCode.HINTS_SUFFICE,
         f"Raising the regions to their safe levels and lowering the rest from level "
         f"{target.level:.2f} to {allocation.background_level:.2f} keeps "
-        f"{allocation.predicted_bpp:.3g} bpp and puts nothing else at risk.",
+        f"{allocation.predicted_bpp:.3g} bpp and leaves no region.",
     )
 
 

@@ -166,6 +166,8 @@ def _open(content: bytes) -> ImageFile:
             return factory(io.BytesIO(content), "")
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise ImageTooLargeError("the image has too many pixels; send a smaller one") from None
+        except MemoryError:
+            raise
         except Exception:  # noqa: BLE001 - hostile bytes raise anything; another may fit
             continue
     if recognised:

@@ -133,7 +133,7 @@ def _converted(image: Image.Image, view: Callable[[Pixels], Pixels]) -> tuple[Pi
 def _colour_converter(image: Image.Image) -> tuple[Converter, str | None]:
     """Conversion of one band to RGB, by the embedded profile where that is sound."""
     mode = image.mode.upper().rstrip("A") if image.mode in ("LA", "La", "RGBA", "RGBa") else None
-    mode = mode or image.mode
+    mode = mode or ("L" if image.mode in SIXTEEN_BIT_MODES else image.mode)
     plain: Converter = _to_rgb
     content = image.info.get("icc_profile")
     if not content or not isinstance(content, bytes):
@@ -164,7 +164,7 @@ def _colour_converter(image: Image.Image) -> tuple[Converter, str | None]:
 def _to_rgb(band: Image.Image) -> Image.Image:
     if band.mode in ("RGBa", "La"):
         band = band.convert(band.mode[:-1] + "A")
-    if band.mode in ("RGBA", "LA", "PA"):
+    if band.mode in ("RGBA", "LA", "PA", "P"):
         # Dropping alpha keeps the colour under it; laying it over white comes after the profile.
         return band.convert("RGBA").convert("RGB")
     return band if band.mode == "RGB" else band.convert("RGB")

@@ -102,7 +102,7 @@ def find_regions(
 
 def has_region(risk: NDArray[np.float32], curves: RiskCurves, policy: Policy) -> bool:
     """Whether a (h, w) risk map holds a connected area that counts as a region."""
-    if float(risk.max()) < policy.threshold:
+    if risk.max() < np.float32(policy.threshold):
         return False
     found = find_components(
         risk, policy.threshold, policy.smallest_region, curves.width, curves.height
@@ -132,6 +132,15 @@ def image_safe_level(
         else:
             safe = middle
     return level(safe)
+
+
+def cell_safe_levels(
+    curves: RiskCurves, cells: NDArray[np.intp], level: float, finest: float, policy: Policy
+) -> NDArray[np.float64]:
+    """(n,) coarsest level of each cell, given by its raster index, NaN where none is safe."""
+    each = np.arange(cells.size)
+    risk = curves.inside(cells, level).astype(np.float64)
+    return _safe_levels(curves, cells, each, risk, level, finest, policy.threshold)
 
 
 def _percentiles(

@@ -40,6 +40,17 @@ class RiskCurves:
         below = _anchor_below(level)
         return _interpolated(self._anchors[below : below + 2], self._weight, level - below)
 
+    def under(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(h, w) float32 risk in [0, 1] where each cell has its own level, (h, w) in [0, 7]."""
+        below = np.clip(levels.astype(np.intp), 0, ANCHORS - 2)[None]
+        risk: NDArray[np.float32] = np.take_along_axis(self._anchors, below, axis=0)[0].astype(
+            np.float32
+        )
+        finer = np.take_along_axis(self._anchors, below + 1, axis=0)[0]
+        risk += (levels - below[0].astype(np.float32)) * (finer - risk)
+        risk *= self._weight
+        return risk
+
     def inside(self, cells: NDArray[np.intp], level: float) -> NDArray[np.float32]:
         """(n,) float32 risk of cells, given by their raster index, at a level."""
         flat = self._anchors.reshape(ANCHORS, -1)

@@ -1,0 +1,137 @@
+"""Training the detector: it learns, survives a kill, and refuses to mix two runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from riskmask.model.data.planes import LabelMap
+from riskmask.model.data.training_set import Batch, Example, Sampler
+from riskmask.model.detector import Detector, Logits
+from riskmask.model.train.detector import (
+    DetectorTraining,
+    load_trained,
+    losses,
+    train_detector,
+)
+
+SETTINGS = DetectorTraining(steps=3, batch=2, crop=64, device="cpu")
+slow = pytest.mark.slow
+
+
+def _example(seed: int) -> Example:
+    """A dark picture with a bright square whose meaning changes at the five coarsest levels."""
+    generator = np.random.default_rng(seed)
+    image = generator.integers(0, 60, (128, 128, 3), dtype=np.uint8)
+    y, x = (int(v) * 16 for v in generator.integers(1, 5, 2))
+    image[y : y + 32, x : x + 32] = 230
+    changed = np.zeros((3, 32, 32), np.uint8)
+    cells = np.s_[y // 4 : y // 4 + 8, x // 4 : x // 4 + 8]
+    changed[0][cells] = 5
+    kind = np.zeros((3, 32, 32), np.uint8)
+    kind[2] = np.minimum(changed[0], 1) * 255
+    rate = np.repeat(np.geomspace(0.05, 2, 8), 64).reshape(8, 8, 8).astype(np.float16)
+    labels = LabelMap(
+        changed=changed,
+        valid=np.ones((3, 32, 32), bool),
+        present=changed > 0,
+        present_valid=np.ones((3, 32, 32), bool),
+        high_impact=np.asarray((changed[0] > 0) * 255, dtype=np.uint8),
+        kind=kind,
+        rate=rate,
+    )
+    left, top = float(x), float(y)
+    polygon = ((left, top), (left + 32, top), (left + 32, top + 32), (left, top + 32))
+    return Example(f"square-{seed}", image, labels, (("text", polygon),), "tests")
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[Example]:
+    return [_example(seed) for seed in range(4)]
+
+
+def _perfect(batch: Batch, sure: float) -> Logits:
+    levels = torch.arange(8).view(1, -1, 1, 1)
+    return Logits(
+        risk=(batch.count.unsqueeze(1) > levels).float() * 2 * sure - sure,
+        log_rate=torch.log(batch.rate.clamp(min=1e-3)),
+        content=batch.present.float() * 2 * sure - sure,
+        high_impact=batch.high_impact * 2 * sure - sure,
+        kind=batch.kind * 2 * sure - sure,
+    )
+
+
+def test_right_answers_cost_nothing_and_wrong_ones_do(examples: list[Example]) -> None:
+    batch = Sampler(examples, 64, np.random.default_rng(0)).batch(4)
+    right = losses(_perfect(batch, 12.0), batch, 4.0)
+    assert all(part.item() < 1e-3 for part in right.values()), right
+    wrong = losses(_perfect(batch, -12.0), batch, 4.0)
+    for name in ("risk", "content", "high_impact", "kind"):
+        assert wrong[name] > 1, name
+    logits = _perfect(batch, 12.0)
+    doubled = losses(replace(logits, log_rate=logits.log_rate + np.log(2)), batch, 4.0)
+    assert doubled["mean_rate"].item() == pytest.approx(np.log(2), rel=1e-4)
+    assert doubled["rate"] > 0.1
+
+
+def test_what_nobody_knows_costs_nothing(examples: list[Example]) -> None:
+    batch = Sampler(examples, 64, np.random.default_rng(0)).batch(4)
+    unknown = replace(
+        batch,
+        valid=torch.zeros_like(batch.valid),
+        present_valid=torch.zeros_like(batch.present_valid),
+    )
+    wrong = losses(_perfect(batch, -12.0), unknown, 4.0)
+    for name in ("risk", "content", "high_impact", "kind"):
+        assert wrong[name] == 0, name
+
+
+def test_judged_regions_and_symbols_weigh_more(examples: list[Example]) -> None:
+    batch = Sampler(examples, 64, np.random.default_rng(0)).batch(8)
+    perfect = _perfect(batch, 12.0)
+    missed = replace(perfect, risk=torch.full_like(perfect.risk, -12.0))
+    shares = [losses(missed, batch, weight)["risk"].item() for weight in (1.0, 4.0)]
+    assert shares[1] > shares[0]
+    harmless = replace(batch, high_impact=torch.zeros_like(batch.high_impact))
+    assert losses(missed, harmless, 4.0)["risk"].item() < shares[1]
+
+
+@slow
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    whole = train_detector(examples, tmp_path / "whole", SETTINGS)
+    train_detector(examples, tmp_path / "cut", replace(SETTINGS, steps=2))
+    torch.manual_seed(77)  # whatever the process did in between
+    resumed = train_detector(examples, tmp_path / "cut", SETTINGS)
+    state = whole.state_dict()
+    for name, value in resumed.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+    loaded, facts = load_trained(tmp_path / "cut")
+    assert isinstance(loaded, Detector)
+    assert facts["step"] == 3
+    for name, value in loaded.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+    with pytest.raises(ValueError, match="a run with other settings"):
+        train_detector(examples, tmp_path / "cut", replace(SETTINGS, rate=1e-3))
+
+
+@slow
+def test_every_head_learns(examples: list[Example]) -> None:
+    torch.manual_seed(0)
+    network = Detector().train()
+    batch = Sampler(examples, 64, np.random.default_rng(0)).batch(2)
+    parts = losses(network(batch.image), batch, 4.0)
+    assert all(part.isfinite() for part in parts.values()), parts
+    torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
+    for channel, gradient in enumerate(network.network.segmentation_head[0].weight.grad):
+        assert gradient.abs().sum() > 0, f"output channel {channel}"
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name

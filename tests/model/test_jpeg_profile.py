@@ -1,0 +1,70 @@
+"""A fitted JPEG profile is one that the service loads, and says what was measured."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.model.codecs.hyperprior import Hyperprior
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.model.train.jpeg_profile import QUALITIES, fit_jpeg, jpeg_bpp
+
+Pixels = NDArray[np.uint8]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def photographs(astronaut: Pixels) -> list[Pixels]:
+    return [astronaut[:160, 160:320], astronaut[300:460, 40:200]]
+
+
+@pytest.fixture(scope="module")
+def fitted(
+    codec: Hyperprior, photographs: list[Pixels], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    path = tmp_path_factory.mktemp("profile") / "jpeg.json"
+    fit_jpeg(codec, photographs, path)
+    return path
+
+
+def test_the_service_loads_it(fitted: Path) -> None:
+    profile = CodecProfile.load(fitted)
+    assert profile.name == "jpeg"
+    assert profile.quality_integer
+    assert (profile.quality_minimum, profile.quality_maximum) == (1, 95)
+    assert 0 <= profile.coarsest_level < profile.finest_level <= 7
+    assert len(profile.anchors) >= 5
+    assert "2 training photographs" in profile.fitted_on
+
+
+def test_a_quality_s_level_has_the_same_mean_log_rate(
+    fitted: Path, codec: Hyperprior, photographs: list[Pixels]
+) -> None:
+    profile = CodecProfile.load(fitted)
+    for level, quality in profile.anchors[1:-1:4]:
+        jpeg = np.mean([np.log(jpeg_bpp(photo, round(quality))) for photo in photographs])
+        neighbours = [int(level), int(level) + 1]
+        own = [
+            np.mean([np.log(codec.rate_map(photo, anchor).mean()) for photo in photographs])
+            for anchor in neighbours
+        ]
+        assert np.interp(level, neighbours, own) == pytest.approx(jpeg, abs=2e-3)
+
+
+def test_only_measured_qualities_and_the_end_of_the_scale_are_named(fitted: Path) -> None:
+    pairs = json.loads(fitted.read_text(encoding="utf-8"))["quality_of_level"]
+    assert {quality for level, quality in pairs if level < 7} <= set(QUALITIES)
+
+
+def test_the_rate_of_jpeg_is_that_of_the_file(photographs: list[Pixels]) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(photographs[0]).save(buffer, "JPEG", quality=50, optimize=True, subsampling=2)
+    assert jpeg_bpp(photographs[0], 50) == len(buffer.getvalue()) * 8 / 160**2
+    rates = [jpeg_bpp(photographs[0], quality) for quality in QUALITIES]
+    assert rates == sorted(rates)

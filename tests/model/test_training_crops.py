@@ -1,0 +1,139 @@
+"""Crops of the training set: pixels, labels and rates of one place stay together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from riskmask.model.data.planes import LabelMap
+from riskmask.model.data.training_set import Batch, Example, Sampler, load_examples
+
+
+def _example(height: int, width: int, seed: int = 0, judged: bool = True) -> Example:
+    """A picture whose pixels, labels and rates all say where they are (up to 1024 pixels)."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    image = np.stack([columns // 4, rows // 4, np.full_like(rows, seed)], axis=2).astype(np.uint8)
+    h, w = -(-height // 4), -(-width // 4)
+    y, x = np.mgrid[0:h, 0:w]
+    changed = np.stack([(y + x) % 9, np.zeros((h, w)), np.zeros((h, w))]).astype(np.uint8)
+    generator = np.random.default_rng(seed)
+    place = np.stack([x, y, np.zeros((h, w))]).astype(np.uint8)
+    cells = np.mgrid[0 : -(-height // 16), 0 : -(-width // 16)]
+    labels = LabelMap(
+        changed=changed,
+        valid=np.ones((3, h, w), bool),
+        present=np.full((3, h, w), judged),
+        present_valid=generator.random((3, h, w)) < 0.8,
+        high_impact=y.astype(np.uint8),
+        kind=place,
+        rate=np.concatenate([cells, np.zeros((6, *cells.shape[1:]))]).astype(np.float16),
+    )
+    polygon = ((8.0, 8.0), (40.0, 8.0), (40.0, 24.0), (8.0, 24.0))
+    return Example(f"example-{seed}", image, labels, (("text", polygon),), "tests")
+
+
+def _batches(example: Example, size: int, count: int = 40) -> Batch:
+    return Sampler([example], size, np.random.default_rng(5)).batch(count)
+
+
+def _planes(batch: Batch, row: int) -> dict[str, np.ndarray]:
+    return {name: value[row].numpy() for name, value in vars(batch).items()}
+
+
+def test_labels_and_rates_stay_with_their_pixels() -> None:
+    batch = _batches(_example(320, 480), 96)
+    flips = set()
+    corners = set()
+    for row in range(len(batch.image)):
+        crop = _planes(batch, row)
+        x, y = crop["image"][0, ::4, ::4], crop["image"][1, ::4, ::4]
+        flipped = int(x[0, 0]) > int(x[0, -1])
+        flips.add(flipped)
+        if flipped:  # the first pixel of four is then the last one
+            x, y = crop["image"][0, ::4, 3::4], crop["image"][1, ::4, 3::4]
+        np.testing.assert_array_equal(np.round(crop["kind"][0] * 255), x)
+        np.testing.assert_array_equal(np.round(crop["kind"][1] * 255), y)
+        np.testing.assert_array_equal(np.round(crop["high_impact"][0] * 255), y)
+        np.testing.assert_array_equal(crop["count"], (x.astype(int) + y) % 9)
+        # Cells of the rate are 4x4 cells of the labels.
+        np.testing.assert_array_equal(crop["rate"][1], x[::4, ::4] // 4)
+        np.testing.assert_array_equal(crop["rate"][0], y[::4, ::4] // 4)
+        assert crop["valid"].all()
+        corners.add((int(x.min()), int(y.min())))
+    assert flips == {False, True}
+    assert len(corners) > 5
+    assert all(left % 4 == top % 4 == 0 for left, top in corners)
+
+
+def test_beyond_a_small_picture_nothing_counts() -> None:
+    batch = _batches(_example(40, 56), 96, count=8)
+    for row in range(8):
+        crop = _planes(batch, row)
+        if crop["image"][0, 0, 0] > crop["image"][0, 0, -1]:
+            crop = {name: np.flip(plane, axis=-1) for name, plane in crop.items()}
+        assert crop["valid"][:10, :14].all()
+        for name in ("valid", "judged", "present_valid"):
+            assert not crop[name][..., 10:, :].any(), name
+            assert not crop[name][..., :, 14:].any(), name
+        # The picture's border goes on, so that no edge is learnt.
+        assert (crop["image"][1, 39:] == 9).all()
+        assert (crop["image"][0, :, 55:] == 13).all()
+        assert (crop["rate"][0, 3:] == 2).all()
+
+
+def test_shapes_and_types_of_a_batch() -> None:
+    batch = _batches(_example(320, 320), 64, count=3)
+    assert batch.image.shape == (3, 3, 64, 64)
+    assert batch.image.dtype == torch.uint8
+    assert batch.count.shape == batch.valid.shape == batch.judged.shape == (3, 16, 16)
+    assert batch.present.shape == batch.present_valid.shape == batch.kind.shape == (3, 3, 16, 16)
+    assert batch.high_impact.shape == (3, 1, 16, 16)
+    assert batch.rate.shape == (3, 8, 4, 4)
+    assert batch.rate.dtype == batch.kind.dtype == torch.float32
+    assert batch.to(torch.device("cpu")).image.equal(batch.image)
+
+
+def test_the_same_generator_draws_the_same_crops() -> None:
+    examples = [_example(320, 320, seed) for seed in range(3)]
+    one, other = (Sampler(examples, 64, np.random.default_rng(9)).batch(6) for _ in range(2))
+    for name, value in vars(one).items():
+        assert torch.equal(value, getattr(other, name)), name
+
+
+def test_most_crops_show_a_region_and_pictures_with_verdicts_come_more_often() -> None:
+    far = ((400.0, 400.0), (430.0, 400.0), (430.0, 420.0), (400.0, 420.0))
+    judged = replace(_example(960, 960, 0), regions=(("text", far),))
+    plain = replace(_example(960, 960, 1, judged=False), regions=())
+    batch = Sampler([judged, plain], 96, np.random.default_rng(2)).batch(300)
+    of_judged = batch.image[:, 2, 0, 0] == 0
+    assert 0.6 < of_judged.float().mean() < 0.9  # 1 : 0.35
+    x, y = batch.image[of_judged, 0].float(), batch.image[of_judged, 1].float()
+    shows = ((x >= 100) & (x <= 107) & (y >= 100) & (y <= 105)).flatten(1).any(dim=1)
+    assert shows.float().mean() > 0.5
+
+
+def test_examples_come_back_from_their_files(tmp_path: Path) -> None:
+    example = _example(48, 64)
+    example.labels.save(tmp_path / "one.npz")
+    Image.fromarray(example.image).save(tmp_path / "one.png")
+    card = {
+        "source": "tests",
+        "regions": [{"content": "text", "polygon": [[8, 8], [40, 8], [40, 24], [8, 24]]}],
+        "findings": [],
+    }
+    (tmp_path / "one.json").write_text(json.dumps(card), encoding="utf-8")
+    [read] = load_examples(tmp_path)
+    assert (read.key, read.source, read.regions) == ("one", "tests", example.regions)
+    np.testing.assert_array_equal(read.image, example.image)
+    np.testing.assert_array_equal(read.labels.rate, example.labels.rate)
+
+
+def test_without_labels_it_says_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"python -m riskmask\.model\.label"):
+        load_examples(tmp_path)
