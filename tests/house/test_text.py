@@ -77,7 +77,9 @@ def test_every_pin_has_a_reason(checkout: Path) -> None:
 
 def test_each_example_is_credited(checkout: Path, files: tuple[str, ...]) -> None:
     credits = (checkout / "examples" / "CREDITS.md").read_text(encoding="utf-8")
-    pictures = [name for name in files if name.startswith("examples/") and name.endswith(".jpg")]
+    pictures = [
+        name for name in files if name.startswith("examples/") and name.endswith((".jpg", ".png"))
+    ]
     assert pictures
     for name in pictures:
         assert f"`{Path(name).name}`" in credits

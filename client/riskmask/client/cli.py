@@ -131,7 +131,7 @@ def serve(
         float | None, typer.Option(help="Wait for calls in flight when stopping [20].")
     ] = None,
 ) -> None:
-    """Serve over gRPC until SIGTERM. Every option is also an environment variable, RISKMASK_*."""
+    """Serve over gRPC until SIGTERM. Environment variables RISKMASK_* set options too."""
     try:
         from riskmask.model.runtime.errors import AssetError
         from riskmask.server import app as server

@@ -28,6 +28,9 @@ SOCKET_MODE = 0o660
 log = logging.getLogger(__name__)
 
 
+SPARE_CALLS = 32  # health checks, reflection, and requests on their way to being refused
+
+
 class Server:
     """One gRPC server over one engine. Make it and use it in one event loop.
 
@@ -39,7 +42,11 @@ class Server:
         self._settings = settings
         self._pool = WorkerPool(settings.threads, settings.queue)
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=_options(settings))
+        self._server = grpc.aio.server(
+            options=_options(settings),
+            # Messages are received before the queue sees them, so their number needs an end too.
+            maximum_concurrent_rpcs=settings.threads + settings.queue + SPARE_CALLS,
+        )
         pb_grpc.add_RiskServiceServicer_to_server(
             RiskServicer(engine, self._pool, settings), self._server
         )

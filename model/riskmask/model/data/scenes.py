@@ -43,7 +43,11 @@ class SceneRenderer:
     """
 
     def __init__(
-        self, backgrounds: Sequence[Path], fonts: Sequence[Path], bank: GlyphBank, size: int = 512,
+        self,
+        backgrounds: Sequence[Path],
+        fonts: Sequence[Path],
+        bank: GlyphBank,
+        size: int = 512,
         plain: bool = False,
     ) -> None:
         if not backgrounds or not fonts:

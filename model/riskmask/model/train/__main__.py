@@ -112,6 +112,7 @@ def codec_card(
     corpus: CorpusOption = None,
     run: RunOption = Path("runs/codec"),
     out: OutOption = PACKAGED,
+    images: Annotated[int, typer.Option(help="Photographs to measure on, evenly picked.")] = 20,
 ) -> None:
     """Measure the packaged codec on held-out photographs and write its card."""
     from riskmask.model.cards import rate_distortion, sources_table
@@ -121,14 +122,15 @@ def codec_card(
 
     found = Corpus.find(corpus)
     held_out = list(found.select("test", categories=("photo",)))
+    held_out = held_out[:: max(len(held_out) // images, 1)][:images]
     log = [json.loads(line) for line in (run / "codec.jsonl").read_text("utf-8").splitlines()]
     hyperprior = Hyperprior.load(packaged_hyperprior())
     lines = [
         "# The reference codec, `hyperprior`",
         "",
         "A variable-rate mean-scale hyperprior that starts as a 16x16 DCT: see",
-        "`riskmask/model/codecs/network.py`. It exists to make miscompressions to learn from and to",
-        "define the levels; as a codec for pictures it is a modest one.",
+        "`riskmask/model/codecs/network.py`. It exists to make miscompressions to learn from and",
+        "to define the levels; as a codec for pictures it is a modest one.",
         "",
         f"- Weights: sha256 {hyperprior.weights_hash}, float16.",
         f"- Trained by `python -m riskmask.model.train codec --steps {log[-1]['step']}`: Adam, 8",
@@ -155,15 +157,29 @@ def codec_card(
 @app.command()
 def detector_card(
     labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
-    run: RunOption = Path("runs/detector"),
+    run: Annotated[
+        list[Path] | None, typer.Option(help="Folders of the runs, each started from the last.")
+    ] = None,
     out: OutOption = PACKAGED,
 ) -> None:
-    """Write the packaged detector's card from its run and its labels."""
+    """Write the packaged detector's card from its runs and its labels."""
     from riskmask.model.cards import labelled_sources, loss_table
     from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.train.detector import load_trained
 
-    log = [json.loads(line) for line in (run / "detector.jsonl").read_text("utf-8").splitlines()]
+    runs = run or [Path("runs/detector")]
     weights = find_weights("detector", out)
+    log = [
+        json.loads(line) for line in (runs[-1] / "detector.jsonl").read_text("utf-8").splitlines()
+    ]
+    trained = []
+    for number, folder in enumerate(runs, start=1):
+        facts = load_trained(folder)[1]
+        settings, seconds = facts["settings"], facts["seconds"]
+        trained.append(
+            f"  {number}. `--steps {facts['step']} --batch {settings['batch']} --crop "
+            f"{settings['crop']} --rate {settings['rate']:g}`, {seconds / 60:.0f} minutes"
+        )
     lines = [
         f"# The detector, `{weights.name}`",
         "",
@@ -173,10 +189,11 @@ def detector_card(
         "",
         f"- File: {weights.path.name}, {weights.path.stat().st_size / 1e6:.1f} MB, sha256",
         f"  {weights.sha256}.",
-        "- Trained from random weights by `python -m riskmask.model.train detector --steps",
-        f"  {log[-1]['step']}` on the labels below: AdamW, 8 crops of 256x256 a step,",
-        f"  {log[-1]['seconds'] / 60:.0f} minutes in all.",
-        "- Labels: `python -m riskmask.model.label`, codec `hyperprior`, annotators text and symbol.",
+        "- Trained from random weights by `python -m riskmask.model.train detector` with AdamW, each",
+        "  run but the first with `--start` of the one before:",
+        *trained,
+        "- Labels: `python -m riskmask.model.label`, codec `hyperprior`, annotators text and",
+        "  symbol.",
         "- Measured in `docs/evaluation.md`.",
         "",
         "What it has not learnt: the risk of faces (nobody judged them; their places train the",
@@ -185,7 +202,7 @@ def detector_card(
         "",
         "## Loss",
         "",
-        "Means over the 100 steps before:",
+        "Of the last run, means over the 100 steps before:",
         "",
         loss_table(log),
         "",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -143,7 +144,7 @@ def train_detector(
     return network
 
 
-def load_trained(folder: Path) -> tuple[Detector, dict[str, object]]:
+def load_trained(folder: Path) -> tuple[Detector, dict[str, Any]]:
     """The averaged network of a run's last checkpoint, on the CPU, and the run's facts."""
     saved = torch.load(folder / "detector.pt", map_location="cpu", weights_only=False)
     network = Detector(DetectorShape(**saved["shape"]))
