@@ -80,6 +80,7 @@ def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         fonts=(),
         side="train",
         scenes=0,
+        pages=0,
         images=-1,
         permissive=False,
         out=tmp_path_factory.mktemp("labels"),
