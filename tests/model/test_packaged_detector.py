@@ -1,0 +1,80 @@
+"""The detector that ships says the plain things right about pictures that anybody can look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from riskmask.model.codecs import packaged_hyperprior
+from riskmask.model.codecs.hyperprior import Hyperprior
+from riskmask.model.runtime.prediction import Prediction
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.weights import find_weights
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def detector() -> Predictor:
+    return Predictor(find_weights("detector").path)
+
+
+@pytest.fixture(scope="module")
+def notice(detector: Predictor) -> Prediction:
+    return detector.predict(_pixels("notice.png"))
+
+
+def _pixels(name: str) -> np.ndarray:
+    with Image.open(EXAMPLES / name) as opened:
+        return np.array(opened.convert("RGB"))
+
+
+def _mean(plane: np.ndarray, left: int, top: int, right: int, bottom: int) -> float:
+    return float(plane[top // 4 : bottom // 4, left // 4 : right // 4].astype(np.float32).mean())
+
+
+def test_small_text_is_at_risk_and_a_headline_is_not(notice: Prediction) -> None:
+    coarsest = notice.risk[0]
+    lines_of_nine_to_fourteen_pixels = _mean(coarsest, 48, 280, 220, 336)
+    headline = _mean(coarsest, 48, 52, 340, 96)
+    assert lines_of_nine_to_fourteen_pixels > 0.6
+    assert headline < 0.2
+
+
+def test_walls_and_blank_sheets_are_not_at_risk(notice: Prediction) -> None:
+    coarsest = notice.risk[0]
+    assert _mean(coarsest, 300, 340, 440, 392) < 0.05  # the lower part of the upper sheet
+    assert _mean(coarsest, 600, 40, 680, 200) < 0.05  # the wall behind the portrait
+
+
+def test_risk_is_gone_at_the_finest_level(notice: Prediction) -> None:
+    assert _mean(notice.risk[7], 48, 280, 220, 336) < 0.1
+
+
+def test_small_text_is_recognised_as_text(notice: Prediction) -> None:
+    assert _mean(notice.content[0], 48, 280, 220, 336) > 0.6
+    assert _mean(notice.content[0], 600, 40, 680, 200) < 0.1
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (24, 62, 112), (200, 30, 30)])
+def test_an_exactly_flat_page_is_cheap_and_safe(
+    detector: Predictor, colour: tuple[int, int, int]
+) -> None:
+    # With unbounded activations such a page was predicted to cost 54 bpp and to be all at risk.
+    flat = detector.predict(np.full((1024, 1024, 3), colour, np.uint8))
+    assert float(flat.rate[7].max()) < 1.0
+    assert float(flat.risk[0].max()) < 0.3
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "hopper.jpg"])
+@pytest.mark.parametrize("level", [1, 4])
+def test_the_predicted_rate_is_about_that_of_a_real_stream(
+    detector: Predictor, name: str, level: int
+) -> None:
+    image = _pixels(name)
+    stream = Hyperprior.load(packaged_hyperprior()).compress(image, level)
+    real = len(stream) * 8 / (image.shape[0] * image.shape[1])
+    assert float(detector.predict(image).rate[level].mean()) == pytest.approx(real, rel=0.3)
