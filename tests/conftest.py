@@ -141,6 +141,14 @@ JPEG_PROFILE: dict[str, Any] = {
 
 
 @pytest.fixture(scope="session")
+def profiles_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a JPEG profile of invented figures, which the fallback needs."""
+    folder = tmp_path_factory.mktemp("profiles")
+    (folder / "jpeg.json").write_text(json.dumps(JPEG_PROFILE), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def detector_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny detector as a file."""
     path = tmp_path_factory.mktemp("detector") / "tiny.onnx"

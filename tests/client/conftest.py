@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,25 +61,6 @@ def answer() -> pb.Analysis:
         masks=[pb.Mask(type=pb.MASK_TYPE_RISK, png=png_of(cells), stride=4)],
         model=pb.ModelInfo(name="tiny", sha256="cd" * 32),
     )
-
-
-@pytest.fixture(scope="session")
-def profiles_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A JPEG profile of invented figures, which the fallback needs."""
-    folder = tmp_path_factory.mktemp("profiles")
-    profile = {
-        "schema": 1,
-        "name": "jpeg",
-        "version": "test",
-        "codec": "libjpeg through Pillow",
-        "quality": {"minimum": 1, "maximum": 95, "integer": True, "meaning": "higher is finer"},
-        "quality_of_level": [[1.0, 5], [4.0, 50], [7.0, 95]],
-        "rate_factor": [2.0] * 8,
-        "risk_calibration": {"slope": [1.0] * 8, "intercept": [0.0] * 8},
-        "fitted_on": "nothing: figures of a test",
-    }
-    (folder / "jpeg.json").write_text(json.dumps(profile), encoding="utf-8")
-    return folder
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -32,25 +31,6 @@ class RunningServer:
     process: subprocess.Popen[str]
     addresses: tuple[str, ...]
     said: str
-
-
-@pytest.fixture(scope="session")
-def profiles_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A JPEG profile of invented figures, which the fallback needs."""
-    folder = tmp_path_factory.mktemp("profiles")
-    profile = {
-        "schema": 1,
-        "name": "jpeg",
-        "version": "test",
-        "codec": "libjpeg through Pillow",
-        "quality": {"minimum": 1, "maximum": 95, "integer": True, "meaning": "higher is finer"},
-        "quality_of_level": [[1.0, 5], [4.0, 50], [7.0, 95]],
-        "rate_factor": [2.0] * 8,
-        "risk_calibration": {"slope": [1.0] * 8, "intercept": [0.0] * 8},
-        "fitted_on": "nothing: figures of a test",
-    }
-    (folder / "jpeg.json").write_text(json.dumps(profile), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,8 @@ class Detector(nn.Module):
         kernels = nn.functional.avg_pool2d(
             nn.functional.pad(kernels, (margin,) * 4), RATE_POOL, stride=1
         )
-        kernels = kernels.reshape(ANCHORS, -1, *kernels.shape[2:])
+        side = head.kernel_size[0] + margin
+        kernels = kernels.reshape(ANCHORS, head.in_channels, side, side)
         bias = head.bias[ANCHORS : 2 * ANCHORS]
         rate = nn.functional.conv2d(features, kernels, bias, stride=RATE_POOL, padding=1)
         risk, content, high_impact, kind = torch.split(maps, [ANCHORS, CONTENTS, 1, KINDS], dim=1)
