@@ -66,7 +66,8 @@ class TextExamination:
         self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
     ) -> Mapping[int, Finding]:
         """Findings where neither cropping gives the original's string any more."""
-        doubtful = [i for i in self._truths if regions is None or i in set(regions)]
+        wanted = set(self._truths if regions is None else regions)
+        doubtful = [i for i in self._truths if i in wanted]
         readings: dict[int, Reading] = {}
         for margin in _MARGINS:
             polygons = [self._regions[i].polygon for i in doubtful]

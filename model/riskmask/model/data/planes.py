@@ -100,8 +100,8 @@ def draw_labels(
         size: height, width of the image in pixels.
         regions: known regions, of judged and of unjudged content alike.
         verdicts: one for each region.
-        complete: contents whose regions are all known; outside the regions of the others,
-            absence is still taken as known unless the image's purpose is that content.
+        complete: contents whose regions are all known; of the others nobody can tell what is
+            present outside their regions.
         rate: (8, ceil(H/16), ceil(W/16)) float16.
     """
     height, width = -(-size[0] // STRIDE), -(-size[1] // STRIDE)

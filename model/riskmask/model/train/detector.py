@@ -19,6 +19,7 @@ from riskmask.model.levels import ANCHORS
 from riskmask.model.train.run import (
     MovingAverage,
     cosine_rate,
+    load_checkpoint,
     pick_device,
     save_checkpoint,
     seed_everything,
@@ -85,10 +86,8 @@ def train_detector(
     average = MovingAverage(network, 0.998)
     checkpoint = folder / "detector.pt"
     first, seconds = 0, 0.0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=False)
-        if {**saved["settings"], "steps": settings.steps} != asdict(settings):
-            raise ValueError(f"{checkpoint} is of a run with other settings: {saved['settings']}")
+    saved = load_checkpoint(checkpoint, asdict(settings), device)
+    if saved is not None:
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
         average.state = saved["average"]

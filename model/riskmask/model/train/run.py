@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,22 @@ class MovingAverage:
         for name, value in module.state_dict().items():
             if name in self.state and self.state[name].shape == value.shape:
                 self.state[name].lerp_(value, 1 - decay)
+
+
+def load_checkpoint(
+    path: Path, settings: Mapping[str, Any], device: torch.device
+) -> dict[str, Any] | None:
+    """What a run's last checkpoint holds, or None where there is none.
+
+    Raises:
+        ValueError: it is of a run with other settings; the number of steps may differ.
+    """
+    if not path.exists():
+        return None
+    saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=False)
+    if {**saved["settings"], "steps": settings["steps"]} != dict(settings):
+        raise ValueError(f"{path} is of a run with other settings: {saved['settings']}")
+    return saved
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
