@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.corpus import CorpusImage, Region
-from riskmask.model.data.items import MOST_REGIONS, corpus_items, cut_picture
+from riskmask.model.data.items import MOST_REGIONS, corpus_items, cut_picture, shrunk_items
 
 
 def _region(
@@ -121,3 +122,30 @@ def test_items_are_made_when_their_turn_comes(picture: CorpusImage) -> None:
     assert second.make().image.shape == (128, 128, 3)
     with pytest.raises(FileNotFoundError):
         first.make()
+
+
+def test_large_text_comes_a_second_time_as_small_text(picture: CorpusImage) -> None:
+    large = [_region(60 + 150 * i, 100 + 110 * j, size=70) for i in range(5) for j in range(4)]
+    [item] = shrunk_items([replace(picture, regions=tuple(large))], 640)
+    cut = item.make()
+    assert item.key == "small-coordinates"
+    assert 8 <= cut.scale * 70 <= 24
+    assert cut.image.shape == (round(600 * cut.scale), round(900 * cut.scale), 3)
+    assert len(cut.regions) == len(large)
+    for region, place in zip(_by_place(cut.regions), large, strict=True):
+        corners = np.asarray(region.polygon)
+        np.testing.assert_allclose(np.ptp(corners, axis=0), 70 * cut.scale, rtol=0.02)
+        x, y = (int(v) for v in corners.min(axis=0).round())
+        red, green, _ = cut.image[y, x].astype(int)
+        assert abs(red - place.box[0] / 4) < 3
+        assert abs(green - place.box[1] / 4) < 3
+
+
+def _by_place(regions: tuple[KnownRegion, ...]) -> list[KnownRegion]:
+    return sorted(regions, key=lambda region: region.polygon[0])
+
+
+def test_pictures_without_large_text_come_once(picture: CorpusImage) -> None:
+    no_text = replace(picture, regions=(_region(10, 10, "face", size=80),))
+    small = replace(picture, regions=(_region(10, 10, size=9), _region(40, 10, size=9)))
+    assert list(shrunk_items([picture, no_text, small])) == []

@@ -57,12 +57,16 @@ def _cells(plane: NDArray[np.generic]) -> set[tuple[int, int]]:
 
 
 INSIDE = {(y, x) for y in range(4, 8) for x in range(4, 12)}
-AROUND = {(y, x) for y in range(3, 9) for x in range(3, 13)}
 
 
-def test_a_box_covers_its_cells_and_at_most_one_around() -> None:
-    assert _cells(rasterise(BOX, (16, 24))) >= INSIDE
-    assert _cells(rasterise(BOX, (16, 24))) <= AROUND
+def test_a_box_covers_exactly_its_cells() -> None:
+    assert _cells(rasterise(BOX, (16, 24))) == INSIDE
+
+
+def test_a_box_too_thin_for_the_middle_of_a_cell_covers_those_it_passes() -> None:
+    thin = _cells(rasterise(_box(10, 23, 60, 1.5), (16, 24)))
+    assert {y for y, _ in thin} <= {5, 6}
+    assert {x for _, x in thin} >= set(range(3, 16))
 
 
 @given(
@@ -126,6 +130,17 @@ def test_a_ring_around_a_region_is_left_out() -> None:
     assert _cells(left_out) == _cells(frame & ~inside)
     assert _cells(~labels.present_valid[0]) == _cells(frame & ~inside)
     assert labels.valid[1:].all()
+
+
+def test_a_ring_takes_nothing_from_a_tight_neighbour() -> None:
+    changed = verdict_of({3: _finding()}, judged=True)
+    lines = [_region(box=_box(16, 16, 32, 8)), _region(box=_box(16, 24, 32, 8))]
+    for verdicts in ([changed, UNCHANGED], [UNCHANGED, changed]):
+        labels = _draw(lines, verdicts)
+        for region, verdict in zip(lines, verdicts, strict=True):
+            cells = rasterise(region.polygon, (16, 24)).astype(bool)
+            assert labels.valid[0][cells].all()
+            assert (labels.changed[0][cells] == verdict.count).all()
 
 
 def test_where_nobody_can_tell_the_pixels_are_invalid() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from riskmask.model.annotators.base import Finding
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.annotators.symbol import SymbolAnnotator
@@ -95,6 +96,46 @@ def test_what_nobody_could_read_is_left_out(factory: Factory, picture: Picture) 
         grid = labelled.labels.changed.shape[1], labelled.labels.changed.shape[2]
         cells = rasterise(region.polygon, grid).astype(bool)
         assert not labelled.labels.risk_valid()[cells].any()
+
+
+class _Stumbling:
+    """Finds region 0 changed at the levels given, told from the number of the call."""
+
+    name = "stumbling"
+
+    def __init__(self, levels: set[int]) -> None:
+        self.judged = (0,)
+        self._levels = levels
+        self._level = 8
+
+    def examine(self, original: object, regions: object) -> _Stumbling:
+        return self
+
+    def judge(self, reconstruction: object, regions: object = None) -> dict[int, Finding]:
+        self._level -= 1
+        box = ((16.0, 16.0), (48.0, 16.0), (48.0, 32.0), (16.0, 32.0))
+        finding = Finding(0, "text", "shape", True, 1.0, "'6' → '8'", box)
+        return {0: finding} if self._level in self._levels else {}
+
+
+@pytest.mark.parametrize(
+    ("levels", "count"),
+    [
+        (set(), 0),
+        ({7}, 0),  # once, on a nearly perfect picture: a fluke
+        ({7, 2, 1, 0}, 3),
+        ({4, 3}, 5),
+        ({5, 3, 1}, 0),
+        ({0}, 1),  # no coarser level could confirm it
+        ({7, 6}, 8),
+    ],
+)
+def test_a_change_counts_when_the_next_coarser_level_changes_it_too(
+    codec: Hyperprior, picture: Picture, levels: set[int], count: int
+) -> None:
+    labelled = Factory(codec, [_Stumbling(levels)]).label("scene", picture)
+    assert labelled.labels.changed.max() == count
+    assert [finding["level"] for finding in labelled.findings] == ([count - 1] if count else [])
 
 
 def test_unjudged_regions_are_present_and_unknown(factory: Factory, picture: Picture) -> None:

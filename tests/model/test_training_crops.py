@@ -124,12 +124,14 @@ def test_examples_come_back_from_their_files(tmp_path: Path) -> None:
     Image.fromarray(example.image).save(tmp_path / "one.png")
     card = {
         "source": "tests",
+        "scale": 0.5,
         "regions": [{"content": "text", "polygon": [[8, 8], [40, 8], [40, 24], [8, 24]]}],
         "findings": [],
     }
     (tmp_path / "one.json").write_text(json.dumps(card), encoding="utf-8")
     [read] = load_examples(tmp_path)
     assert (read.key, read.source, read.regions) == ("one", "tests", example.regions)
+    assert read.scale == 0.5
     np.testing.assert_array_equal(read.image, example.image)
     np.testing.assert_array_equal(read.labels.rate, example.labels.rate)
 

@@ -1,7 +1,9 @@
 """The label factory: picture x level -> reconstruction -> findings -> label map.
 
 Levels are visited from the finest to the coarsest. What changed at a finer level counts as
-changed at every coarser one, so a region is not looked at again once it has changed.
+changed at every coarser one, so a region is not looked at again once it has changed. A change
+counts when the next coarser level changes the region too: a recogniser that stumbles once over a
+nearly perfect picture would otherwise condemn all levels.
 """
 
 from __future__ import annotations
@@ -42,36 +44,45 @@ class Factory:
             index: examination for examination in examinations for index in examination.judged
         }
         judged = set(doubtful)
-        found: dict[int, dict[int, Finding]] = {index: {} for index in judged}
+        suspected: dict[int, tuple[int, float, Finding]] = {}  # what the level before said
+        confirmed: dict[int, tuple[int, float, Finding]] = {}
         rates: list[NDArray[np.float16]] = []
-        rows: list[Mapping[str, object]] = []
-        image_hash = hashlib.sha256(picture.image.tobytes()).hexdigest()
         for level in reversed(range(ANCHORS)):
             if not doubtful:
                 rates.append(self._codec.rate_map(picture.image, level).astype(np.float16))
                 continue
             coded = self._codec.reconstruct(picture.image, level)
             rates.append(np.asarray(coded.rate_map, dtype=np.float16))
-            for examination in examinations:
-                open_regions = [i for i, e in doubtful.items() if e is examination]
-                for index, finding in examination.judge(coded.image, open_regions).items():
-                    found[index][level] = finding
-                    rows.append(
-                        {
-                            "key": key,
-                            "image_sha256": image_hash,
-                            "source": picture.source,
-                            "codec": self._codec.name,
-                            "codec_sha256": self._codec.weights_hash,
-                            "level": level,
-                            "bpp": coded.bpp,
-                            **{k: v for k, v in asdict(finding).items() if k != "polygon"},
-                            "polygon": np.round(finding.polygon, 1).tolist(),
-                        }
-                    )
-                    del doubtful[index]
+            found = {
+                index: (level, coded.bpp, finding)
+                for examination in examinations
+                for index, finding in examination.judge(
+                    coded.image, [i for i, e in doubtful.items() if e is examination]
+                ).items()
+            }
+            for index in found.keys() & (suspected.keys() if level else found.keys()):
+                confirmed[index] = suspected.get(index, found[index])
+                del doubtful[index]
+            suspected = found
+        rows = [
+            {
+                "key": key,
+                "image_sha256": hashlib.sha256(picture.image.tobytes()).hexdigest(),
+                "source": picture.source,
+                "codec": self._codec.name,
+                "codec_sha256": self._codec.weights_hash,
+                "level": level,
+                "bpp": bpp,
+                **{k: v for k, v in asdict(finding).items() if k != "polygon"},
+                "polygon": np.round(finding.polygon, 1).tolist(),
+            }
+            for level, bpp, finding in confirmed.values()
+        ]
         regions = (*picture.regions, *picture.unjudged)
-        verdicts = [verdict_of(found.get(i, {}), i in judged) for i in range(len(picture.regions))]
+        findings = {index: {level: finding} for index, (level, _, finding) in confirmed.items()}
+        verdicts = [
+            verdict_of(findings.get(i, {}), i in judged) for i in range(len(picture.regions))
+        ]
         verdicts += [Verdict(judged=False, findings={}, count=0)] * len(picture.unjudged)
         labels = draw_labels(
             picture.image.shape[:2],  # type: ignore[arg-type]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from riskmask.model.data.scenes import Scene
 
 LARGEST = 640  # side of a cut-out in pixels
 MOST_REGIONS = 32  # judged in one picture; the rest count as unjudged
+SMALLEST = 64  # side of a shrunk picture in pixels, at least
+SMALL_TEXT = (8.0, 24.0)  # pixels; where a shrunk picture's median line height is drawn from
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Picture:
         complete: contents that are known to be absent outside the regions.
         source: where it comes from, ``scenes`` for rendered ones.
         licence_class: of the picture.
+        scale: size of the picture over that of the file it comes from.
     """
 
     image: NDArray[np.uint8]
@@ -38,6 +42,7 @@ class Picture:
     complete: frozenset[str]
     source: str
     licence_class: str
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -75,11 +80,58 @@ def _scene_picture(render: Callable[[int], Scene], seed: int) -> Picture:
     )
 
 
-def cut_picture(image: CorpusImage, largest: int) -> Picture:
-    """Cut the part of a corpus image with the most annotated regions and carry them over."""
+def shrunk_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Iterator[Item]:
+    """A second item of each image with large text, in which that text is small.
+
+    Most codecs keep large text and lose small text, and annotated pictures have mostly the first.
+    """
+    for image in images:
+        scale = _shrinking(image)
+        if scale is not None:
+            yield Item(f"small-{image.path.stem}", partial(cut_picture, image, largest, scale))
+
+
+def _shrinking(image: CorpusImage) -> float | None:
+    """The scale at which the median text line is 8 to 24 pixels high; None where it is so now."""
+    heights = [
+        min(region.box[2:])
+        for region in image.regions
+        if region.content == "text" and not region.whole_image and not region.ignore
+    ]
+    if not heights:
+        return None
+    generator = _generator_of(image)
+    wanted = float(np.exp(generator.uniform(*np.log(SMALL_TEXT))))
+    scale = wanted / float(np.median(heights))
+    shortest = scale * min(image.width, image.height)
+    return scale if scale < 0.8 and shortest >= SMALLEST else None
+
+
+def _generator_of(image: CorpusImage) -> np.random.Generator:
+    return np.random.default_rng(int.from_bytes(image.path.stem.encode()[-8:], "little"))
+
+
+def cut_picture(image: CorpusImage, largest: int, scale: float = 1.0) -> Picture:
+    """Cut the part of a corpus image with the most annotated regions and carry them over.
+
+    Args:
+        image: the file and its regions.
+        largest: side of the cut-out at most, in pixels.
+        scale: the file is resized by this first, and half of the resized pictures then go
+            through a JPEG of quality 75 to 95, as an uploader's thumbnails do.
+    """
     with Image.open(image.path) as opened:
-        pixels = np.array(opened.convert("RGB"))
-    generator = np.random.default_rng(int.from_bytes(image.path.stem.encode()[-8:], "little"))
+        picture = opened.convert("RGB")
+    generator = _generator_of(image)
+    if scale != 1.0:
+        size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+        image = _scaled(image, size)
+        if generator.random() < 0.5:
+            buffer = io.BytesIO()
+            picture.save(buffer, "JPEG", quality=int(generator.integers(75, 96)))
+            picture = Image.open(buffer).convert("RGB")
+    pixels = np.array(picture)
     left, top, right, bottom = _window(image, pixels.shape[1], pixels.shape[0], largest, generator)
     judgeable: list[KnownRegion] = []
     unjudged: list[KnownRegion] = []
@@ -107,7 +159,22 @@ def cut_picture(image: CorpusImage, largest: int) -> Picture:
         complete=frozenset(complete),
         source=image.source,
         licence_class=image.licence_class,
+        scale=scale,
     )
+
+
+def _scaled(image: CorpusImage, size: tuple[int, int]) -> CorpusImage:
+    """The same image and its regions at another size."""
+    across, down = size[0] / image.width, size[1] / image.height
+
+    def scaled(region: Region) -> Region:
+        x, y, width, height = region.box
+        polygon = region.polygon and tuple((px * across, py * down) for px, py in region.polygon)
+        box = (x * across, y * down, width * across, height * down)
+        return replace(region, box=box, polygon=polygon)
+
+    regions = tuple(scaled(region) for region in image.regions)
+    return replace(image, width=size[0], height=size[1], regions=regions)
 
 
 def _known(region: Region, left: int, top: int) -> KnownRegion | None:

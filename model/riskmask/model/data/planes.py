@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from skimage import draw
 
 from riskmask.model.annotators.base import Finding, KnownRegion
 from riskmask.model.levels import ANCHORS
@@ -115,16 +116,18 @@ def draw_labels(
         if content not in complete:
             present_valid[channel] = False
     kernel = np.ones((3, 3), dtype=np.uint8)
+    drawn = [rasterise(region.polygon, (height, width)) for region in regions]
+    # All rings before any region, so that a tight neighbour's ring takes nothing from a region.
+    for region, inside in zip(regions, drawn, strict=True):
+        channel = CONTENTS.index(region.content)
+        ring = cv2.dilate(inside, kernel).astype(bool)
+        valid[channel][ring] = False
+        present_valid[channel][ring] = False
     # Unjudged regions first, so that a judged one drawn over them keeps its verdict.
     for index in sorted(range(len(regions)), key=lambda i: verdicts[i].judged):
-        region, verdict = regions[index], verdicts[index]
+        region, verdict, cells = regions[index], verdicts[index], drawn[index].astype(bool)
         channel = CONTENTS.index(region.content)
-        inside = rasterise(region.polygon, (height, width))
-        ring = cv2.dilate(inside, kernel).astype(bool)
-        cells = inside.astype(bool)
-        valid[channel][ring & ~cells] = False
         valid[channel][cells] = verdict.judged
-        present_valid[channel][ring] = False
         present_valid[channel][cells] = True
         present[channel][cells] = True
         changed[channel][cells] = verdict.count
@@ -137,10 +140,16 @@ def draw_labels(
 
 
 def rasterise(polygon: Sequence[tuple[float, float]], grid: tuple[int, int]) -> NDArray[np.uint8]:
-    """Cells of the stride-4 grid that a polygon covers, (h, w) uint8 of 0 and 1; at least one."""
-    plane = np.zeros(grid, dtype=np.uint8)
+    """Cells of the stride-4 grid whose middle lies in a polygon, (h, w) uint8 of 0 and 1.
+
+    A polygon too thin to hold the middle of any cell has those that its outline passes, and the
+    nearest one where it lies outside the grid: at least one in any case.
+    """
     corners = np.asarray(polygon, dtype=np.float64) / STRIDE - 0.5
-    cv2.fillPoly(plane, [np.round(corners * 16).astype(np.int32)], (1,), shift=4)
+    plane = np.zeros(grid, dtype=np.uint8)
+    plane[draw.polygon(corners[:, 1], corners[:, 0], grid)] = 1  # type: ignore[no-untyped-call]
+    if not plane.any():
+        cv2.fillPoly(plane, [np.round(corners * 16).astype(np.int32)], (1,), shift=4)
     if not plane.any():
         middle = corners.mean(axis=0)
         column = int(np.clip(round(middle[0]), 0, grid[1] - 1))

@@ -30,6 +30,7 @@ class Example:
         labels: its planes.
         regions: content and polygon of every known region.
         source: where it comes from.
+        scale: size of the picture over that of the file it comes from.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Example:
     labels: LabelMap
     regions: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
     source: str
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def _load(card: Path) -> Example:
         for region in content["regions"]
     )
     labels = LabelMap.load(card.with_suffix(".npz"))
-    return Example(card.stem, image, labels, regions, content["source"])
+    return Example(card.stem, image, labels, regions, content["source"], content["scale"])
 
 
 class Sampler:

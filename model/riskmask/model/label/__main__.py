@@ -20,7 +20,13 @@ import typer
 from tqdm import tqdm
 
 from riskmask.model.corpus import Corpus, Side
-from riskmask.model.data.items import Item, corpus_items, scene_fonts, scene_items
+from riskmask.model.data.items import (
+    Item,
+    corpus_items,
+    scene_fonts,
+    scene_items,
+    shrunk_items,
+)
 
 PAGE_SIDE = 640
 HELD_OUT_FONTS = ("Mono", "Lato", "Comic")
@@ -42,7 +48,7 @@ class Job:
 
 
 def build_items(job: Job) -> list[Item]:
-    """The pictures of a run in the same order in every process: scenes, annotated, other images.
+    """The pictures of a run in the same order in every process: scenes, pages, corpus images.
 
     They take turns, so that a run which is cut short has some of each.
     """
@@ -65,7 +71,8 @@ def build_items(job: Job) -> list[Item]:
     for categories in (("text", "symbol"), ("photo", "face")):
         images = corpus.select(job.side, categories=categories, permissive=job.permissive)
         shuffled = sorted(images, key=lambda image: image.path.stem[::-1])
-        groups.append(list(corpus_items(shuffled[: job.images] if job.images >= 0 else shuffled)))
+        chosen = shuffled[: job.images] if job.images >= 0 else shuffled
+        groups += [list(corpus_items(chosen)), list(shrunk_items(chosen))]
     turns = zip_longest(*groups)
     return [item for turn in turns for item in turn if item is not None]
 
@@ -92,6 +99,7 @@ def run_share(job: Job, worker: int, workers: int) -> Iterator[str]:
         card = {
             "source": picture.source,
             "licence_class": picture.licence_class,
+            "scale": picture.scale,
             "regions": [
                 {"content": r.content, "polygon": [list(p) for p in r.polygon]}
                 for r in (*picture.regions, *picture.unjudged)
