@@ -12,7 +12,8 @@ from riskmask.model.codecs.base import Codec
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Example
-from riskmask.model.evaluate.precision import CONTESTED, Row, evaluate_levels
+from riskmask.model.evaluate.groups import measure_group
+from riskmask.model.evaluate.precision import CONTESTED, Row, block_largest, evaluate_levels
 from riskmask.model.evaluate.rates import LEVELS, RateErrors, measure_rates
 from riskmask.model.evaluate.report import Report, write_markdown
 from riskmask.model.runtime.predictor import Predictor
@@ -150,20 +151,51 @@ def test_rates_are_compared_with_real_streams(
     assert measured.errors[0, 1] == pytest.approx(abs(predicted - real) / real, rel=1e-5)
 
 
+def test_a_block_has_the_largest_value_inside() -> None:
+    plane = np.zeros((5, 9), np.float32)
+    plane[0, 3], plane[4, 8] = 0.5, 0.9
+    np.testing.assert_array_equal(
+        block_largest(plane, 16), np.array([[0.5, 0, 0], [0, 0, 0.9]], np.float32)
+    )
+
+
+def test_blocks_are_counted_where_the_verdict_is_known() -> None:
+    scores = _scores(0.9, 0.6, 0.3, 0.1)
+    [row] = [
+        row
+        for row in evaluate_levels([_example()], {"right": [scores]}, block_sides=(16, 64))
+        if row.level == 3
+    ]
+    assert row.blocks is not None
+    assert row.blocks[64]["right"] == pytest.approx(1.0)  # a word in each block of 64
+    assert row.blocks[16]["right"] == pytest.approx(1.0)
+
+
 def test_the_report_shows_every_figure(tmp_path: Path) -> None:
-    rows = _rows(riskmask=_scores(0.9, 0.6, 0.3, 0.1), other=_scores(0.6, 0.1, 0.3, 0.9))
+    examples = [_example() for _ in range(3)]
+    scores = {
+        "riskmask": [_scores(0.9, 0.6, 0.3, 0.1)] * 3,
+        "other": [_scores(0.6, 0.1, 0.3, 0.9)] * 3,
+    }
     report = Report(
         detector="tiny",
         codec="hyperprior",
-        pictures={"rendered scenes": 1},
-        rows={"rendered scenes": rows},
+        groups=[measure_group("rendered scenes", examples, scores)],
         rates=RateErrors((0, 2, 4, 6), np.array([[0.1, 0.2, 0.3, 0.4]] * 3)),
     )
     out = tmp_path / "docs" / "evaluation.md"
     write_markdown(report, out)
     text = out.read_text(encoding="utf-8")
-    assert "## Rendered scenes (1 pictures)" in text
+    assert "## Rendered scenes (3 pictures)" in text
     assert "median 25.0%" in text
-    [line] = [line for line in text.splitlines() if line.startswith("| 3 |")]
-    assert line.startswith("| 3 | 4 | 50% | yes | 1.000 | 0.500 | +0.500 to +0.500 | 1.000 | 0.500")
+    pixel, region, small_blocks, large_blocks, text_part = [
+        line for line in text.splitlines() if line.startswith("| 3 |") and "small" not in line
+    ][:4] + [line for line in text.splitlines() if line.startswith("| 3 | text (12)")]
+    assert pixel == "| 3 | 12 | 50% | yes | 1.000 | 0.500 | +0.500 to +0.500 |"
+    assert region == pixel
+    assert small_blocks.startswith("| 3 | 12 | 50% | yes | 1.000 |")
+    assert large_blocks == "| 3 | 12 | 50% | yes | 1.000 | 0.500 |"
+    # Twice the changed area holds both changed words of each picture, or the wrong order's first.
+    assert text_part.startswith("| 3 | text (12) | 6 | (1.000) | (0.500) | +0.500 to +0.500 |")
+    assert "Spearman of predicted and true" in text
     assert "nan" not in text

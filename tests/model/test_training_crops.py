@@ -99,6 +99,24 @@ def test_shapes_and_types_of_a_batch() -> None:
     assert batch.to(torch.device("cpu")).image.equal(batch.image)
 
 
+def test_exposure_changes_pixels_a_little_and_no_label() -> None:
+    example = replace(_example(96, 96), regions=())
+    plain = Sampler([example], 96, np.random.default_rng(5)).batch(1)
+    crops = Sampler([example], 96, np.random.default_rng(6), exposure=1.0).batch(30)
+    shades = set()
+    for row in range(30):
+        crop = _planes(crops, row)
+        image = crop["image"].astype(int)
+        if crop["kind"][0, 0, 0] > crop["kind"][0, 0, -1]:
+            crop = {name: np.flip(plane, axis=-1) for name, plane in crop.items()}
+            image = np.flip(image, axis=-1)
+        assert abs(image - plain.image[0].numpy()).max() <= 20 + 0.06 * 128 + 1
+        shades.add(int(image[2].mean()))
+        np.testing.assert_array_equal(crop["count"], plain.count[0].numpy())
+        np.testing.assert_array_equal(crop["rate"], plain.rate[0].numpy())
+    assert len(shades) > 5
+
+
 def test_the_same_generator_draws_the_same_crops() -> None:
     examples = [_example(320, 320, seed) for seed in range(3)]
     one, other = (Sampler(examples, 64, np.random.default_rng(9)).batch(6) for _ in range(2))

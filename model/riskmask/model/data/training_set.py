@@ -103,14 +103,20 @@ class Sampler:
         examples: labelled pictures.
         size: side of a crop in pixels, a multiple of 32.
         generator: of all choices.
+        exposure: share of the crops that are made a little brighter or darker.
     """
 
     def __init__(
-        self, examples: Sequence[Example], size: int, generator: np.random.Generator
+        self,
+        examples: Sequence[Example],
+        size: int,
+        generator: np.random.Generator,
+        exposure: float = 0.0,
     ) -> None:
         self._examples = examples
         self._size = size
         self._generator = generator
+        self._exposure = exposure
         judged = [bool((e.labels.valid & e.labels.present).any()) for e in examples]
         weight = np.where(judged, 1.0, 0.35)
         self._weights = weight / weight.sum()
@@ -134,8 +140,9 @@ class Sampler:
         def cut(plane: NDArray[Any]) -> NDArray[Any]:
             return _window(plane, y, x, cells)
 
+        image = _window(np.moveaxis(example.image, 2, 0), top, left, size, edge=True)
         planes: tuple[NDArray[Any], ...] = (
-            _window(np.moveaxis(example.image, 2, 0), top, left, size, edge=True),
+            self._exposed(image) if self._generator.random() < self._exposure else image,
             cut(labels.risk_count()),
             cut(labels.risk_valid()) & inside,
             cut((labels.valid & labels.present).any(axis=0)) & inside,
@@ -148,6 +155,15 @@ class Sampler:
         if self._generator.random() < 0.3:
             planes = tuple(np.flip(plane, axis=-1) for plane in planes)
         return tuple(np.ascontiguousarray(plane) for plane in planes)
+
+    def _exposed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture a little brighter or darker, which no verdict and hardly a rate depends on.
+
+        A stronger gain would not be true to the labels: it acts like another quantiser step.
+        """
+        gain, offset = self._generator.uniform(0.94, 1.06), self._generator.uniform(-20, 20)
+        values = (image.astype(np.float32) - 127.5) * gain + 127.5 + offset
+        return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
     def _place(self, example: Example) -> tuple[int, int]:
         """Top and left of a crop, on the codec's grid."""

@@ -1,8 +1,8 @@
-"""``python -m riskmask.model.evaluate``: one table of the detector beside its baselines.
+"""``python -m riskmask.model.evaluate``: the detector beside its baselines, on one page.
 
 Works on label maps of held-out sources (``python -m riskmask.model.label --side test``): scenes
 rendered with icon families, typefaces and backgrounds that training never saw, and real pictures
-of sources that it never saw.
+of sources that it never saw, as they are and shrunk until their text is small.
 """
 
 from __future__ import annotations
@@ -25,22 +25,27 @@ def main(
     codec: Annotated[
         Path | None, typer.Option(help="Codec weights; default: the packaged ones.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="The table, as Markdown.")] = Path("docs/evaluation.md"),
+    yunet: Annotated[
+        Path | None,
+        typer.Option(help="YuNet's ONNX file, for the baselines that find faces."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page, as Markdown.")] = Path("docs/evaluation.md"),
     rate_images: Annotated[int, typer.Option(help="Pictures coded for real.")] = 40,
 ) -> None:
     """Evaluate the risk map and the predicted rates on held-out pictures."""
     from riskmask.model.codecs import packaged_hyperprior
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.data.training_set import Example, load_examples
-    from riskmask.model.evaluate.baselines import Baseline, EdgeEnergy, TextDetector
-    from riskmask.model.evaluate.precision import Scores, evaluate_levels
+    from riskmask.model.evaluate.baselines import all_baselines
+    from riskmask.model.evaluate.groups import measure_group
+    from riskmask.model.evaluate.judged import Scores
     from riskmask.model.evaluate.rates import measure_rates
     from riskmask.model.evaluate.report import Report, write_markdown
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.runtime.weights import find_weights
 
     predictor = Predictor(model or find_weights().path)
-    baselines: list[Baseline] = [EdgeEnergy(), TextDetector()]
+    baselines = all_baselines(yunet)
     examples = load_examples(labels)
 
     def score(group: Sequence[Example], name: str) -> dict[str, list[Scores]]:
@@ -52,27 +57,29 @@ def main(
                 maps.append(baseline.score(example.image)[None])
         return scores
 
+    def has_text(example: Example) -> bool:
+        return bool((example.labels.valid[0] & example.labels.present[0]).any())
+
+    scenes = [e for e in examples if e.source == "scenes"]
+    real = [e for e in examples if e.source != "scenes"]
     groups = {
-        "rendered scenes": [e for e in examples if e.source == "scenes"],
-        "real pictures with text": [
-            e
-            for e in examples
-            if e.source != "scenes" and (e.labels.valid[0] & e.labels.present[0]).any()
+        "rendered scenes": scenes,
+        "real pictures with text": [e for e in real if e.scale == 1.0 and has_text(e)],
+        "real pictures shrunk until their text is small": [
+            e for e in real if e.scale != 1.0 and has_text(e)
         ],
     }
-    rows = {
-        name: evaluate_levels(group, score(group, name)) for name, group in groups.items() if group
-    }
+    measured = [
+        measure_group(name, group, score(group, name)) for name, group in groups.items() if group
+    ]
     hyperprior = Hyperprior.load(codec or packaged_hyperprior())
-    real = [e for e in examples if e.source != "scenes"]
-    coded = real[:: max(len(real) // rate_images, 1)][:rate_images]
-    rates = measure_rates(predictor, hyperprior, coded)
+    whole = [e for e in real if e.scale == 1.0]
+    coded = whole[:: max(len(whole) // rate_images, 1)][:rate_images]
     report = Report(
         detector=f"{predictor.name}, sha256 {predictor.sha256[:8]}",
         codec=f"{hyperprior.name}, sha256 {hyperprior.weights_hash[:8]}",
-        pictures={name: len(group) for name, group in groups.items()},
-        rows=rows,
-        rates=rates,
+        groups=measured,
+        rates=measure_rates(predictor, hyperprior, coded),
     )
     write_markdown(report, out)
     typer.echo(out.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Average precision of score maps against label maps, per pixel and per region."""
+"""Average precision of score maps against label maps, per level, by pixel, block and region."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from riskmask.model.data.planes import rasterise
+from riskmask.model.data.planes import STRIDE
 from riskmask.model.data.training_set import Example
+from riskmask.model.evaluate.bootstrap import Interval, interval
+from riskmask.model.evaluate.judged import RegionTable, Scores, at_level, region_table
 from riskmask.model.levels import ANCHORS
 
 CONTESTED = (0.2, 0.6)  # share of judged regions that changed
-RESAMPLES = 200
-
-# One map per level, or one for all: (8, h, w) or (1, h, w) float32.
-Scores = NDArray[np.float32]
+MOST_PIXELS = 4_000  # of an image in a resample, which keeps it quick
+UNKNOWN = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Row:
         pixel, region: average precision by method; NaN where nothing or everything changed.
         interval: 95% bootstrap interval over images of the first method's pixel AP minus the
             best other's.
+        region_interval: the same of the region AP.
+        blocks: by side in pixels, the average precision by method after reduction to blocks.
     """
 
     level: int
@@ -38,7 +40,9 @@ class Row:
     changed: float
     pixel: Mapping[str, float]
     region: Mapping[str, float]
-    interval: tuple[float, float]
+    interval: Interval
+    region_interval: Interval = UNKNOWN
+    blocks: Mapping[int, Mapping[str, float]] | None = None
 
     @property
     def contested(self) -> bool:
@@ -46,121 +50,136 @@ class Row:
         return CONTESTED[0] <= self.changed <= CONTESTED[1]
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """One judged region: its cells' flat indices and how many levels change it."""
-
-    cells: NDArray[np.intp]
-    count: int
-
-
 def evaluate_levels(
-    examples: Sequence[Example], scores: Mapping[str, Sequence[Scores]], seed: int = 0
+    examples: Sequence[Example],
+    scores: Mapping[str, Sequence[Scores]],
+    seed: int = 0,
+    block_sides: Sequence[int] = (),
 ) -> list[Row]:
     """One row per anchor level.
 
     Args:
         examples: labelled pictures.
         scores: by method, for each picture a map per level or one for all; the first method is
-            the one that the interval is about.
+            the one that the intervals are about.
         seed: of the bootstrap.
+        block_sides: of the blocks that maps are reduced to beside, in pixels.
     """
-    judged = [_judged_regions(example) for example in examples]
-    counts = np.array([r.count for regions in judged for r in regions])
-    valid = [example.labels.risk_valid().ravel() for example in examples]
-    truth = [
-        example.labels.risk_count().ravel()[v] for example, v in zip(examples, valid, strict=True)
-    ]
+    table = region_table(examples, scores)
+    valid = [example.labels.risk_valid() for example in examples]
+    count = [example.labels.risk_count() for example in examples]
     rows = []
     for level in range(ANCHORS):
-        flat = {
-            method: [_at(maps, level)[v] for maps, v in zip(every, valid, strict=True)]
-            for method, every in scores.items()
+        changed = [c > level for c in count]
+        maps = {m: [at_level(each, level) for each in every] for m, every in scores.items()}
+        flat_truth = [c[v] for c, v in zip(changed, valid, strict=True)]
+        flat = {m: [p[v] for p, v in zip(ps, valid, strict=True)] for m, ps in maps.items()}
+        pixel = {
+            m: average_precision(np.concatenate(flat_truth), np.concatenate(values))
+            for m, values in flat.items()
         }
-        changed = [t > level for t in truth]
-        pixel = {method: _precision(changed, values) for method, values in flat.items()}
-        region = {
-            method: _region_precision(judged, every, level) for method, every in scores.items()
+        region = {m: region_precision(table, m, level) for m in scores}
+        blocks = {
+            side: {m: _block_precision(changed, valid, ps, side) for m, ps in maps.items()}
+            for side in block_sides
         }
-        share = float((counts > level).mean()) if len(counts) else 0.0
         rows.append(
-            Row(level, len(counts), share, pixel, region, _interval(changed, flat, pixel, seed))
+            Row(
+                level=level,
+                regions=len(table),
+                changed=float((table.count > level).mean()) if len(table) else 0.0,
+                pixel=pixel,
+                region=region,
+                interval=_pixel_interval(flat_truth, flat, pixel, seed),
+                region_interval=region_interval(table, level, seed),
+                blocks=blocks,
+            )
         )
     return rows
 
 
-def _at(maps: Scores, level: int) -> NDArray[np.float32]:
-    return np.asarray(maps[min(level, len(maps) - 1)].ravel(), dtype=np.float32)
-
-
-def _precision(
-    changed: Sequence[NDArray[np.bool_]], values: Sequence[NDArray[np.float32]]
-) -> float:
-    truth = np.concatenate(list(changed))
+def average_precision(truth: NDArray[np.bool_], scores: NDArray[np.float32]) -> float:
+    """Average precision; NaN where all or none are true."""
     if not truth.any() or truth.all():
         return float("nan")
-    return float(average_precision_score(truth, np.concatenate(list(values))))
+    return float(average_precision_score(truth, scores))
 
 
-def _judged_regions(example: Example) -> list[_Judged]:
-    """Judged regions of a picture, those that another one does not cover."""
-    labels = example.labels
-    grid = labels.changed.shape[1], labels.changed.shape[2]
-    found = []
-    for content, polygon in example.regions:
-        cells = np.flatnonzero(rasterise(polygon, grid))
-        channel = ("text", "face", "symbol").index(content)
-        valid = labels.valid[channel].ravel()[cells]
-        if valid.all() and len(cells):
-            count = int(np.median(labels.changed[channel].ravel()[cells]))
-            found.append(_Judged(cells, count))
-    return found
-
-
-def _region_precision(
-    judged: Sequence[Sequence[_Judged]], maps: Sequence[Scores], level: int
-) -> float:
+def region_precision(table: RegionTable, method: str, level: int) -> float:
     """Average precision over judged regions, each scored by the 95th percentile inside."""
-    truth, values = [], []
-    for regions, scores in zip(judged, maps, strict=True):
-        plane = _at(scores, level)
-        for region in regions:
-            truth.append(region.count > level)
-            values.append(float(np.percentile(plane[region.cells], 95)))
-    if not any(truth) or all(truth):
-        return float("nan")
-    return float(average_precision_score(truth, values))
+    return average_precision(table.count > level, table.scores[method][:, level])
 
 
-def _interval(
-    changed: Sequence[NDArray[np.bool_]],
+def region_interval(table: RegionTable, level: int, seed: int = 0) -> Interval:
+    """Bootstrap of the first method's region AP minus the best other's."""
+    first, *others = table.scores
+    best = _best({m: region_precision(table, m, level) for m in others})
+    if best is None:
+        return UNKNOWN
+    truth = table.count > level
+    own, other = table.scores[first][:, level], table.scores[best][:, level]
+
+    def difference(rows: NDArray[np.intp]) -> float:
+        return average_precision(truth[rows], own[rows]) - average_precision(
+            truth[rows], other[rows]
+        )
+
+    return interval(table.image, difference, seed)
+
+
+def _best(precision: Mapping[str, float]) -> str | None:
+    """The method with the highest figure; None where there is none."""
+    known = {method: value for method, value in precision.items() if not np.isnan(value)}
+    return max(known, key=lambda method: known[method]) if known else None
+
+
+def _pixel_interval(
+    truth: Sequence[NDArray[np.bool_]],
     flat: Mapping[str, Sequence[NDArray[np.float32]]],
     pixel: Mapping[str, float],
     seed: int,
-    most: int = 4_000,
-) -> tuple[float, float]:
-    """Bootstrap over images of the difference between the first method and the best other."""
+) -> Interval:
+    """Bootstrap of the first method's pixel AP minus the best other's, on a share of pixels."""
     first, *others = flat
-    if not others or np.isnan(pixel[first]):
-        return float("nan"), float("nan")
-    best = max(others, key=lambda method: pixel[method])
+    best = _best({method: pixel[method] for method in others})
+    if best is None:
+        return UNKNOWN
     generator = np.random.default_rng(seed)
-    # A fixed share of every image's pixels keeps a resample quick.
-    picks = [generator.choice(len(t), size=min(len(t), most), replace=False) for t in changed]
-    thinned = [
-        (t[p], a[p], b[p])
-        for t, a, b, p in zip(changed, flat[first], flat[best], picks, strict=True)
-    ]
-    differences = []
-    for _ in range(RESAMPLES):
-        chosen = generator.integers(0, len(thinned), size=len(thinned))
-        truth = [thinned[i][0] for i in chosen]
-        if not any(t.any() for t in truth):
-            continue
-        own = _precision(truth, [thinned[i][1] for i in chosen])
-        other = _precision(truth, [thinned[i][2] for i in chosen])
-        differences.append(own - other)
-    if not differences:
-        return float("nan"), float("nan")
-    low, high = np.percentile(differences, [2.5, 97.5])
-    return float(low), float(high)
+    picks = [generator.choice(len(t), min(len(t), MOST_PIXELS), replace=False) for t in truth]
+
+    def picked(planes: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+        return np.concatenate([plane[p] for plane, p in zip(planes, picks, strict=True)])
+
+    images = np.repeat(np.arange(len(picks)), [len(p) for p in picks])
+    thin = picked(truth).astype(bool)
+    own, other = (picked(flat[m]).astype(np.float32) for m in (first, best))
+
+    def difference(rows: NDArray[np.intp]) -> float:
+        return average_precision(thin[rows], own[rows]) - average_precision(thin[rows], other[rows])
+
+    return interval(images, difference, seed)
+
+
+def _block_precision(
+    changed: Sequence[NDArray[np.bool_]],
+    valid: Sequence[NDArray[np.bool_]],
+    planes: Sequence[NDArray[np.float32]],
+    side: int,
+) -> float:
+    """Average precision over blocks, as encoders see them: the largest valid value inside."""
+    truth, scores = [], []
+    for true, known, plane in zip(changed, valid, planes, strict=True):
+        counted = block_largest(known.astype(np.float32), side).astype(bool)
+        truth.append(block_largest((true & known).astype(np.float32), side)[counted] > 0)
+        scores.append(block_largest(np.where(known, plane, -np.inf), side)[counted])
+    return average_precision(np.concatenate(truth), np.concatenate(scores))
+
+
+def block_largest(plane: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """(h, w) at stride 4 -> the largest value of each block of ``side`` pixels."""
+    cells = side // STRIDE
+    height, width = plane.shape
+    margins = ((0, -height % cells), (0, -width % cells))
+    padded = np.pad(plane, margins, constant_values=-np.inf)
+    grouped = padded.reshape(padded.shape[0] // cells, cells, padded.shape[1] // cells, cells)
+    return np.asarray(grouped.max(axis=(1, 3)), dtype=np.float32)

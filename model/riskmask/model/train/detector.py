@@ -39,6 +39,7 @@ class DetectorTraining:
         rate: peak learning rate of AdamW.
         decay: weight decay.
         region_weight: weight of a pixel inside a judged region; the background has 1.
+        exposure: share of the crops that are made a little brighter or darker.
         seed: of batches and weights.
         device: ``auto``, ``cpu`` or ``cuda``.
         bf16: run the network in bfloat16.
@@ -51,6 +52,7 @@ class DetectorTraining:
     rate: float = 2e-3
     decay: float = 1e-2
     region_weight: float = 4.0
+    exposure: float = 0.5
     seed: int = 0
     device: str = "auto"
     bf16: bool = False
@@ -93,7 +95,7 @@ def train_detector(
         average.state = saved["average"]
         generator.bit_generator.state = saved["generator"]
         first, seconds = saved["step"], saved["seconds"]
-    sampler = Sampler(examples, settings.crop, generator)
+    sampler = Sampler(examples, settings.crop, generator, settings.exposure)
 
     network.train()
     started = saved_at = time.monotonic()

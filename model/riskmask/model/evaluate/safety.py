@@ -1,0 +1,106 @@
+"""Predicted against true safe levels, and how far a risk can be taken at its word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import spearmanr  # type: ignore[import-untyped]
+
+from riskmask.model.evaluate.bootstrap import Interval, interval
+from riskmask.model.evaluate.judged import RegionTable
+from riskmask.model.levels import ANCHORS
+
+THRESHOLD = 0.3
+BINS = 15
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number and its 95% bootstrap interval over images."""
+
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Safety:
+    """What the risk of regions is worth, over all levels.
+
+    Attributes:
+        regions: how many.
+        rank: Spearman's correlation of predicted and true safe level.
+        calibration: expected calibration error, bins of equal mass.
+        skill: Brier skill against the overall share of changed regions: 1 is perfect, 0 as good
+            as that share.
+    """
+
+    regions: int
+    rank: Figure
+    calibration: Figure
+    skill: Figure
+
+
+def measure_safety(table: RegionTable, method: str, seed: int = 0) -> Safety:
+    """The figures of one method whose scores are probabilities."""
+    risk = table.scores[method].astype(np.float64)
+    changed = table.count[:, None] > np.arange(ANCHORS)
+    predicted = safe_levels(risk)
+
+    def rank(rows: NDArray[np.intp]) -> float:
+        if np.ptp(predicted[rows]) == 0 or np.ptp(table.count[rows]) == 0:
+            return float("nan")
+        return float(spearmanr(predicted[rows], table.count[rows]).statistic)
+
+    def calibration(rows: NDArray[np.intp]) -> float:
+        return calibration_error(risk[rows].ravel(), changed[rows].ravel())
+
+    def skill(rows: NDArray[np.intp]) -> float:
+        return brier_skill(risk[rows].ravel(), changed[rows].ravel())
+
+    every = np.arange(len(table))
+
+    def figure(statistic: object) -> Figure:
+        assert callable(statistic)
+        value = statistic(every) if len(table) else float("nan")
+        return Figure(value, interval(table.image, statistic, seed))
+
+    return Safety(len(table), figure(rank), figure(calibration), figure(skill))
+
+
+def safe_levels(risk: NDArray[np.float64], threshold: float = THRESHOLD) -> NDArray[np.float64]:
+    """(R, 8) risk at the anchors -> (R,) level at which it falls under the threshold.
+
+    Linear between the anchors; 0 where the coarsest is safe, 8 where none is.
+    """
+    over = risk >= threshold
+    last = np.where(over.any(axis=1), ANCHORS - 1 - np.argmax(over[:, ::-1], axis=1), -1)
+    result = np.zeros(len(risk))
+    for row, level in enumerate(last):
+        if level == ANCHORS - 1:
+            result[row] = ANCHORS
+        elif level >= 0:
+            above, below = risk[row, level], risk[row, level + 1]
+            result[row] = level + (above - threshold) / max(above - below, 1e-12)
+    return result
+
+
+def calibration_error(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
+    """Expected calibration error over 15 bins of equal mass; NaN without any value."""
+    if not len(risk):
+        return float("nan")
+    order = np.argsort(risk, kind="stable")
+    total = 0.0
+    for part in np.array_split(order, BINS):
+        if len(part):
+            total += abs(float(risk[part].mean() - changed[part].mean())) * len(part)
+    return total / len(risk)
+
+
+def brier_skill(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
+    """1 - Brier score over that of the overall share; NaN where nothing or everything changed."""
+    share = float(changed.mean()) if len(changed) else 0.0
+    if share in (0.0, 1.0):
+        return float("nan")
+    return 1.0 - float(np.mean((risk - changed) ** 2)) / (share * (1 - share))
