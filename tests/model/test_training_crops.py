@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from riskmask.model.corpus import CALIBRATION_SOURCES, HELD_OUT_SOURCES
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Batch, Example, Sampler, load_examples
 
@@ -134,6 +135,16 @@ def test_most_crops_show_a_region_and_pictures_with_verdicts_come_more_often() -
     x, y = batch.image[of_judged, 0].float(), batch.image[of_judged, 1].float()
     shows = ((x >= 100) & (x <= 107) & (y >= 100) & (y <= 105)).flatten(1).any(dim=1)
     assert shows.float().mean() > 0.5
+
+
+def test_some_scenes_and_some_sources_are_kept_for_the_calibration() -> None:
+    example = _example(48, 64)
+    scenes = [replace(example, source="scenes", key=f"scene-{i:06d}") for i in range(30)]
+    assert [i for i, scene in enumerate(scenes) if scene.for_calibration] == [0, 10, 20]
+    assert not example.for_calibration
+    for source in CALIBRATION_SOURCES:
+        assert replace(example, source=source).for_calibration
+    assert not CALIBRATION_SOURCES & HELD_OUT_SOURCES
 
 
 def test_examples_come_back_from_their_files(tmp_path: Path) -> None:

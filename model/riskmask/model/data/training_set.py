@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from riskmask.model.corpus import CALIBRATION_SOURCES
 from riskmask.model.data.planes import STRIDE, LabelMap
 
 CELL = 16  # the codec's grid; crops stay aligned to it
+CALIBRATION_SCENES = 10  # one scene in so many is kept for the calibration
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,13 @@ class Example:
     regions: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
     source: str
     scale: float = 1.0
+
+    @property
+    def for_calibration(self) -> bool:
+        """Whether it is kept out of training for the calibration, by source, or by scene."""
+        if self.source == "scenes":
+            return int(self.key.rsplit("-", 1)[-1]) % CALIBRATION_SCENES == 0
+        return self.source in CALIBRATION_SOURCES
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,36 @@ def detector(
     settings = DetectorTraining(
         steps=steps, batch=batch, crop=crop, rate=rate, device=device, bf16=bf16
     )
-    network = train_detector(load_examples(labels), run, settings, start=start)
+    examples = [example for example in load_examples(labels) if not example.for_calibration]
+    network = train_detector(examples, run, settings, start=start)
     register("detector", export_detector(network, out, DETECTOR_NAME), DETECTOR_NAME)
+
+
+@app.command()
+def calibrate(
+    labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
+    model: Annotated[
+        Path | None, typer.Option(help="ONNX detector; default: the packaged one.")
+    ] = None,
+    profiles: Annotated[Path, typer.Option(help="Folder of the profiles to write to.")] = PROFILES,
+) -> None:
+    """Calibrate the detector's risks on labelled pictures that were kept out of its training."""
+    from riskmask.model.data.training_set import load_examples
+    from riskmask.model.runtime.predictor import Predictor
+    from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.train.calibration import fit_platt, judged_table, write_calibration
+
+    predictor = Predictor(model or find_weights().path)
+    examples = [example for example in load_examples(labels) if example.for_calibration]
+    platt = fit_platt(judged_table(predictor, examples))
+    # JPEG's risk is taken as the reference's at the same level, so its calibration is as well.
+    for name in ("hyperprior", "jpeg"):
+        write_calibration(platt, predictor.sha256[:8], profiles / f"{name}.json")
+    typer.echo(
+        f"slope {platt.slope:.3f}, intercept {platt.intercept:+.3f} on {platt.regions} regions of "
+        f"{platt.pictures} pictures: calibration error {platt.error[0]:.3f} to "
+        f"{platt.error[1]:.3f}, Brier skill {platt.skill[0]:.3f} to {platt.skill[1]:.3f}"
+    )
 
 
 @app.command()

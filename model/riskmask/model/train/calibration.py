@@ -1,0 +1,112 @@
+"""Calibrate the detector's risks: of regions at 0.3, three in ten shall be changed.
+
+Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999): one slope and one
+intercept on the logit, shared by all levels, so that a finer level still never means more risk.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from tqdm import tqdm
+
+from riskmask.model.data.training_set import Example
+from riskmask.model.evaluate.judged import RegionTable, region_table
+from riskmask.model.evaluate.safety import brier_skill, calibration_error
+from riskmask.model.levels import ANCHORS
+from riskmask.model.runtime.predictor import Predictor
+
+SMALLEST = 1e-4  # risk under which logits are not told apart
+FEWEST = 50  # changed and unchanged verdicts that a fit must rest on, each
+
+
+@dataclass(frozen=True)
+class Platt:
+    """risk -> sigmoid(slope x logit(risk) + intercept), and what it gained.
+
+    Attributes:
+        slope: over 0.
+        intercept: any.
+        regions, pictures: it was fitted on.
+        error, skill: calibration error and Brier skill before and after, on the same regions.
+    """
+
+    slope: float
+    intercept: float
+    regions: int
+    pictures: int
+    error: tuple[float, float]
+    skill: tuple[float, float]
+
+
+def judged_table(predictor: Predictor, examples: Sequence[Example]) -> RegionTable:
+    """The judged regions of pictures with the detector's risk of each."""
+    maps = [
+        predictor.predict(example.image).risk.astype(np.float32)
+        for example in tqdm(examples, desc="predicting", unit="image")
+    ]
+    return region_table(examples, {"riskmask": maps})
+
+
+def fit_platt(table: RegionTable) -> Platt:
+    """Fit on regions at all levels, each a verdict of its own.
+
+    Raises:
+        ValueError: too few verdicts of one sort to fit on.
+    """
+    risk = table.scores["riskmask"].astype(np.float64).ravel()
+    changed = (table.count[:, None] > np.arange(ANCHORS)).ravel()
+    if min(changed.sum(), (~changed).sum()) < FEWEST:
+        raise ValueError(
+            f"{int(changed.sum())} changed and {int((~changed).sum())} unchanged verdicts; "
+            f"a calibration needs {FEWEST} of each, so label more pictures"
+        )
+    fit = LogisticRegression(C=np.inf).fit(_logit(risk)[:, None], changed)
+    slope, intercept = float(fit.coef_[0, 0]), float(fit.intercept_[0])
+    if slope <= 0:
+        raise ValueError("the detector's risk falls where more is changed; it cannot be calibrated")
+    after = 1 / (1 + np.exp(-(slope * _logit(risk) + intercept)))
+    return Platt(
+        slope=slope,
+        intercept=intercept,
+        regions=len(table),
+        pictures=len(np.unique(table.image)),
+        error=(calibration_error(risk, changed), calibration_error(after, changed)),
+        skill=(brier_skill(risk, changed), brier_skill(after, changed)),
+    )
+
+
+def write_calibration(platt: Platt, detector: str, profile: Path) -> None:
+    """Put a calibration into a profile's file; everything else in it stays.
+
+    Args:
+        platt: the fit.
+        detector: first eight digits of the hash of the detector that it belongs to.
+        profile: a JSON file of :mod:`riskmask.model.runtime.profiles`.
+    """
+    content = json.loads(profile.read_text(encoding="utf-8"))
+    content["risk_calibration"] = {
+        "slope": [round(platt.slope, 4)] * ANCHORS,
+        "intercept": [round(platt.intercept, 4)] * ANCHORS,
+    }
+    content["version"] = str(int(content["version"]) + 1)
+    sentence = content["fitted_on"].split("; risk calibrated")[0]
+    content["fitted_on"] = (
+        f"{sentence}; risk calibrated for detector {detector} on {platt.regions} regions of "
+        f"{platt.pictures} pictures kept out of its training, by python -m riskmask.model.train "
+        "calibrate"
+    )
+    partial = profile.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    partial.replace(profile)
+
+
+def _logit(risk: NDArray[np.float64]) -> NDArray[np.float64]:
+    clipped = np.clip(risk, SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(clipped / (1 - clipped)))

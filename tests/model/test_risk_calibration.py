@@ -1,0 +1,105 @@
+"""Calibration: after it three in ten regions of risk 0.3 are changed, and the profile says so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from riskmask.model import profiles
+from riskmask.model.data.planes import LabelMap
+from riskmask.model.data.training_set import Example
+from riskmask.model.evaluate.judged import RegionTable
+from riskmask.model.evaluate.safety import calibration_error
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.model.train.calibration import fit_platt, judged_table, write_calibration
+
+PACKAGED = Path(next(iter(profiles.__path__)))
+
+
+def _table(regions: int, seed: int, slope: float = 0.5, intercept: float = 1.0) -> RegionTable:
+    """Regions whose true probability is Platt's function of the detector's risk."""
+    generator = np.random.default_rng(seed)
+    logit = np.sort(generator.normal(-1, 2, (regions, 1)) - np.arange(8) * 0.8, axis=1)[:, ::-1]
+    truth = 1 / (1 + np.exp(-(slope * logit + intercept)))
+    changed = generator.random((regions, 1)) < truth
+    scores = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    return RegionTable(
+        image=np.arange(regions),
+        content=np.full(regions, "text"),
+        count=changed.sum(axis=1),
+        share=np.full(regions, 0.01),
+        scores={"riskmask": scores},
+    )
+
+
+def test_a_known_distortion_is_found_and_undone() -> None:
+    platt = fit_platt(_table(4_000, 0))
+    assert platt.slope == pytest.approx(0.5, abs=0.05)
+    assert platt.intercept == pytest.approx(1.0, abs=0.1)
+    assert platt.error[0] > 0.1 > 0.03 > platt.error[1]
+    assert platt.skill[1] > platt.skill[0]
+    # and on regions that it was not fitted on
+    other = _table(4_000, 1)
+    risk = other.scores["riskmask"].astype(float)
+    logit = np.log(risk / (1 - risk))
+    after = 1 / (1 + np.exp(-(platt.slope * logit + platt.intercept)))
+    changed = other.count[:, None] > np.arange(8)
+    assert calibration_error(after.ravel(), changed.ravel()) < 0.03
+
+
+def test_too_few_verdicts_are_refused() -> None:
+    with pytest.raises(ValueError, match="needs 50 of each"):
+        fit_platt(_table(5, 0))
+
+
+def test_a_detector_that_is_wrong_way_round_is_refused() -> None:
+    table = _table(2_000, 0)
+    scores = {"riskmask": (1 - table.scores["riskmask"]).astype(np.float32)}
+    wrong = RegionTable(table.image, table.content, table.count, table.share, scores)
+    with pytest.raises(ValueError, match="cannot be calibrated"):
+        fit_platt(wrong)
+
+
+def test_the_profile_keeps_everything_else(tmp_path: Path) -> None:
+    path = tmp_path / "jpeg.json"
+    shutil.copy(PACKAGED / "jpeg.json", path)
+    before = json.loads(path.read_text("utf-8"))
+    platt = fit_platt(_table(500, 0))
+    for version in (1, 2):  # a second calibration replaces the first
+        write_calibration(platt, "0123abcd", path)
+        profile = CodecProfile.load(path)
+        assert profile.risk_slope == (round(platt.slope, 4),) * 8
+        assert profile.risk_intercept == (round(platt.intercept, 4),) * 8
+        assert int(profile.version) == int(before["version"]) + version
+        assert profile.fitted_on.count("risk calibrated for detector 0123abcd") == 1
+    after = json.loads(path.read_text("utf-8"))
+    for key in ("quality", "quality_of_level", "rate_factor", "codec", "name"):
+        assert after[key] == before[key]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_detector_s_risk_of_judged_regions_is_gathered(predictor: Predictor) -> None:
+    nothing = np.zeros((3, 16, 24), np.uint8)
+    changed = nothing.copy()
+    changed[0, 4:8, 4:12] = 3
+    labels = LabelMap(
+        changed,
+        np.ones((3, 16, 24), bool),
+        changed > 0,
+        np.ones((3, 16, 24), bool),
+        nothing[0],
+        nothing,
+        np.ones((8, 4, 6), np.float16),
+    )
+    box = ((16.0, 16.0), (48.0, 16.0), (48.0, 32.0), (16.0, 32.0))
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    table = judged_table(predictor, [Example("one", image, labels, (("text", box),), "tests")])
+    risk = predictor.predict(image).risk.astype(np.float32)[:, 4:8, 4:12].reshape(8, -1)
+    np.testing.assert_allclose(table.scores["riskmask"][0], np.percentile(risk, 95, axis=1))
+    assert table.count.tolist() == [3]
+    assert len(table) == 1
