@@ -158,6 +158,19 @@ def rasterise(polygon: Sequence[tuple[float, float]], grid: tuple[int, int]) -> 
     return plane
 
 
+def cells_of(finding: Finding, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The cells of the stride-4 grid that a finding is about, (ceil(H/4), ceil(W/4)) bool.
+
+    Args:
+        finding: with a mask of its own, or about its polygon.
+        size: height, width of the image in pixels.
+    """
+    if finding.mask is not None:
+        return finding.mask
+    grid = -(-size[0] // STRIDE), -(-size[1] // STRIDE)
+    return rasterise(finding.polygon, grid).astype(bool)
+
+
 def verdict_of(findings: Mapping[int, Finding], judged: bool) -> Verdict:
     """Carry the finest changed level to every coarser one."""
     return Verdict(judged, findings, max(findings) + 1 if findings else 0)

@@ -82,13 +82,13 @@ def run_share(job: Job, worker: int, workers: int) -> Iterator[str]:
     import torch
     from PIL import Image
 
-    from riskmask.model.annotators import ANNOTATORS, GlyphBank
+    from riskmask.model.annotators import LABELLERS, GlyphBank
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.data.factory import Factory
 
     torch.set_num_threads(1)
     bank = GlyphBank(Corpus.find(job.corpus).icons)
-    factory = Factory(Hyperprior.load(job.codec), [make(bank) for make in ANNOTATORS.values()])
+    factory = Factory(Hyperprior.load(job.codec), [make(bank) for make in LABELLERS.values()])
     for item in build_items(job)[worker::workers]:
         if (job.out / f"{item.key}.json").exists():
             continue
