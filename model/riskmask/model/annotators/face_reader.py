@@ -69,7 +69,7 @@ class FaceReader:
             box: in pixels; may reach out of the image.
         """
         image = np.ascontiguousarray(image)
-        points = np.stack([self._predict(image, _moved(box, *by)) for by in _JITTER])
+        points = self._jittered(image, box)
         landmarks = points.mean(axis=0)
         sureness, further = self._detect(image, box)
         return Face(
@@ -78,6 +78,26 @@ class FaceReader:
             spread=float(np.linalg.norm(points.std(axis=0), axis=-1).max()),
             embedding=self._embed(image, box, landmarks),
         )
+
+    def landmarks(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
+        """dlib's (5, 2) float64 (x, y): outer and inner corner of each eye, and the nose."""
+        return np.asarray(self._jittered(np.ascontiguousarray(image), box).mean(axis=0))
+
+    def search(self, image: NDArray[np.uint8]) -> list[Box]:
+        """Boxes of all faces that the detector finds in a picture, (H, W, 3) uint8 RGB."""
+        image = np.ascontiguousarray(image)
+        height, width = image.shape[:2]
+        if self._yunet_path is None:
+            found = self._frontal(image, 1)
+            return [(face.left(), face.top(), face.right(), face.bottom()) for face in found]
+        self._yunet.setInputSize((width, height))
+        _, faces = self._yunet.detect(np.ascontiguousarray(image[:, :, ::-1]))
+        sure = [] if faces is None else [face for face in faces if face[14] >= 0.8]
+        return [tuple(float(v) for v in (x, y, x + w, y + h)) for x, y, w, h, *_ in sure]  # type: ignore[misc]
+
+    def _jittered(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
+        """Landmarks for a few ways to draw the box, (N, 5, 2)."""
+        return np.stack([self._predict(image, _moved(box, *by)) for by in _JITTER])
 
     def _predict(self, image: NDArray[np.uint8], box: Box) -> NDArray[np.float64]:
         shape = self._predictor(image, self._dlib.rectangle(*(round(v) for v in box)))
