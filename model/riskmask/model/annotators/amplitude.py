@@ -110,9 +110,7 @@ def _colour_finding(
 
 
 def _detail_finding(area: Area, before: Look, after: Look) -> Finding:
-    was, now = (
-        float(np.sqrt((look.detail[area.mask] ** 2).mean())) for look in (before, after)
-    )
+    was, now = (float(np.sqrt((look.detail[area.mask] ** 2).mean())) for look in (before, after))
     what = "vanished" if now < was else "was invented"
     evidence = (
         f"fine detail {what}: contrast {was:.1f} → {now:.1f} in L*, over {area.pixels} pixels"

@@ -46,7 +46,11 @@ class FaceAnnotator:
         self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]
     ) -> FaceExamination:
         """Read the original; a face that a harmless copy would already change is left out."""
-        boxes = {i: _box(region) for i, region in enumerate(regions) if region.content == "face"}
+        boxes = {
+            i: _box(region, original)
+            for i, region in enumerate(regions)
+            if region.content == "face"
+        }
         boxes = {i: box for i, box in boxes.items() if _side(box) >= _SMALLEST}
         faces = {i: self._reader.read(original, box) for i, box in boxes.items()}
         if faces:
@@ -111,10 +115,14 @@ class FaceExamination:
         ]
         if after.sureness < LOST:
             severity = 1.0
-            evidence = f"face no longer found: sureness {before.sureness:.2f} → {after.sureness:.2f}"
+            evidence = (
+                f"face no longer found: sureness {before.sureness:.2f} → {after.sureness:.2f}"
+            )
         elif apart > SAME:
             severity = min(apart, 1.0)
-            evidence = f"face of somebody else: distance {apart:.2f}, the same person is below {SAME}"
+            evidence = (
+                f"face of somebody else: distance {apart:.2f}, the same person is below {SAME}"
+            )
         elif others and min(others) < apart:
             severity = min(apart / SAME, 1.0)
             evidence = (
@@ -138,7 +146,7 @@ class FaceExamination:
 
     def _kind(self, reconstruction: NDArray[np.uint8], index: int) -> KindName:
         """A movement where undoing it explains the difference; faded where the detail is gone."""
-        left, top, right, bottom = (max(round(v), 0) for v in self._boxes[index])
+        left, top, right, bottom = (round(v) for v in self._boxes[index])
         one, other = (
             np.ascontiguousarray(image[top:bottom, left:right])
             for image in (self._original, reconstruction)
@@ -168,17 +176,16 @@ def _steady(face: Face, copy: Face) -> bool:
 
 
 def _harmless_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    written, stream = cv2.imencode(
-        ".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _HARMLESS]
-    )
+    written, stream = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _HARMLESS])
     if not written:
         raise ValueError("OpenCV cannot write a JPEG of this picture")
     copy = cv2.imdecode(stream, cv2.IMREAD_COLOR)
     return np.ascontiguousarray(copy[:, :, ::-1], dtype=np.uint8)
 
 
-def _box(region: KnownRegion) -> Box:
-    corners = np.asarray(region.polygon, dtype=np.float64)
+def _box(region: KnownRegion, image: NDArray[np.uint8]) -> Box:
+    """The box around a region, as far as it lies in the image."""
+    corners = np.clip(np.asarray(region.polygon, dtype=np.float64), 0, image.shape[1::-1])
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
 

@@ -122,7 +122,8 @@ class FaceReader:
                 (
                     score
                     for face, score in zip(found, scores, strict=True)
-                    if _overlap((face.left(), face.top(), face.right(), face.bottom()), wanted) > 0.3
+                    if _overlap((face.left(), face.top(), face.right(), face.bottom()), wanted)
+                    > 0.3
                 ),
                 default=-1.0,
             )

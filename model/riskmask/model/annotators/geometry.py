@@ -81,15 +81,11 @@ def _weaker_contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _around(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean over the neighbourhood of each cell."""
-    blurred = cv2.GaussianBlur(
-        cell_means(plane), (0, 0), _REACH, borderType=cv2.BORDER_REPLICATE
-    )
+    blurred = cv2.GaussianBlur(cell_means(plane), (0, 0), _REACH, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(blurred, dtype=np.float32)
 
 
-def _finding(
-    area: Area, movement: NDArray[np.float32], distance: NDArray[np.float32]
-) -> Finding:
+def _finding(area: Area, movement: NDArray[np.float32], distance: NDArray[np.float32]) -> Finding:
     across, down = (float(v) for v in np.median(movement[area.mask], axis=0))
     inside = distance[area.mask]
     evidence = (

@@ -107,9 +107,7 @@ def trace(image: NDArray[np.uint8]) -> Contours:
 
 def unmatched(one: Contours, other: Contours) -> NDArray[np.bool_]:
     """Edges of one picture that the other has nothing like nearby, (H, W) bool."""
-    kernel = cv2.getStructuringElement(
-        cv2.MORPH_ELLIPSE, (2 * TOLERANCE + 1, 2 * TOLERANCE + 1)
-    )
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * TOLERANCE + 1, 2 * TOLERANCE + 1))
     nearby = []
     for direction in range(_DIRECTIONS):
         apart = (other.direction.astype(np.int16) - direction) % _DIRECTIONS

@@ -95,9 +95,7 @@ class Garden:
                     return plant_text(sources.renderer, seed, generator, "shape")
                 return plant_icon(sources.renderer, sources.bank, seed, generator, "shape")
             image = (
-                sources.renderer.render(seed).image
-                if on_scene
-                else sources.photograph(generator)
+                sources.renderer.render(seed).image if on_scene else sources.photograph(generator)
             )
             regions = ()
             plants = {
@@ -108,9 +106,7 @@ class Garden:
             found = plants[annotator](image, generator)
         return None if found is None else (image, found[0], regions, found[1])
 
-    def _pair(
-        self, key: str, made: _Made, generator: np.random.Generator, *, always: bool
-    ) -> Pair:
+    def _pair(self, key: str, made: _Made, generator: np.random.Generator, *, always: bool) -> Pair:
         original, altered, regions, plant = made
         copies = list(HARMLESS)
         copy = str(generator.choice(copies)) if always or generator.random() < 0.5 else "untouched"

@@ -19,9 +19,7 @@ _FEATURES = 1 / 180  # corners a pixel that a patch must have to be moved
 _MOVED = 1.0  # pixels; what moves less is not part of a movement's place
 
 
-def plant_amplitude(
-    image: Pixels, generator: np.random.Generator
-) -> tuple[Pixels, Plant] | None:
+def plant_amplitude(image: Pixels, generator: np.random.Generator) -> tuple[Pixels, Plant] | None:
     """Recolour, darken or blur a patch; None where no patch of the picture takes it visibly."""
     what = str(generator.choice(["recoloured", "darkened or lightened", "blurred"]))
     change: Callable[[Pixels, np.random.Generator], Pixels] = {
@@ -95,7 +93,9 @@ def _recoloured(image: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _relit(image: Pixels, generator: np.random.Generator) -> Pixels:
-    factor = generator.uniform(0.5, 0.75) if generator.random() < 0.6 else generator.uniform(1.35, 1.7)
+    factor = (
+        generator.uniform(0.5, 0.75) if generator.random() < 0.6 else generator.uniform(1.35, 1.7)
+    )
     return np.clip(image * factor, 0, 255).round().astype(np.uint8)
 
 

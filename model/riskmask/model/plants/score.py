@@ -99,9 +99,7 @@ def outcome_of(annotator: str, pair: Pair, findings: Sequence[Finding]) -> Outco
 
 def score(annotator: str, outcomes: Iterable[Outcome]) -> Score:
     """Sum up; what it says of other annotators' plants does not count."""
-    own = [
-        o for o in outcomes if o.annotator == annotator and o.planted_for in (annotator, None)
-    ]
+    own = [o for o in outcomes if o.annotator == annotator and o.planted_for in (annotator, None)]
     plants = [o for o in own if o.truth is not None]
     found = [o for o in plants if o.kind is not None]
     false = sum(o.elsewhere for o in own)
