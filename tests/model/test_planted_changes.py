@@ -1,4 +1,4 @@
-"""Planted changes: the same seed plants the same, the truth lies where it says, and nowhere else."""
+"""Planted changes: one seed plants the same, and the truth lies where it says, nowhere else."""
 
 from __future__ import annotations
 
