@@ -1,26 +1,52 @@
-"""Annotators: which regions of a reconstruction mean something else than the original.
+"""Annotators: what of a reconstruction means something else than the original.
 
-A new annotator is one new file here and one line in :data:`ANNOTATORS`.
+A new annotator is one new file here and one line in :data:`ANNOTATORS`. Those of
+:data:`LABELLERS` judge known regions, and the risk labels are made of their verdicts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from riskmask.model.annotators.amplitude import AmplitudeAnnotator
 from riskmask.model.annotators.base import (
     Annotator,
     Examination,
     Finding,
     Glyph,
     KnownRegion,
+    RegionAnnotator,
+    RegionExamination,
 )
+from riskmask.model.annotators.face import FaceAnnotator
+from riskmask.model.annotators.geometry import GeometryAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
+from riskmask.model.annotators.shape import ShapeAnnotator
 from riskmask.model.annotators.symbol import SymbolAnnotator
 from riskmask.model.annotators.text import TextAnnotator
 
-ANNOTATORS: Mapping[str, Callable[[GlyphBank], Annotator]] = {
+LABELLERS: Mapping[str, Callable[[GlyphBank], RegionAnnotator]] = {
     "text": lambda bank: TextAnnotator(),
     "symbol": SymbolAnnotator,
 }
 
-__all__ = ["ANNOTATORS", "Annotator", "Examination", "Finding", "Glyph", "GlyphBank", "KnownRegion"]
+ANNOTATORS: Mapping[str, Callable[[GlyphBank], Annotator]] = {
+    **LABELLERS,
+    "face": lambda bank: FaceAnnotator(),
+    "amplitude": lambda bank: AmplitudeAnnotator(),
+    "geometry": lambda bank: GeometryAnnotator(),
+    "shape": lambda bank: ShapeAnnotator(),
+}
+
+__all__ = [
+    "ANNOTATORS",
+    "LABELLERS",
+    "Annotator",
+    "Examination",
+    "Finding",
+    "Glyph",
+    "GlyphBank",
+    "KnownRegion",
+    "RegionAnnotator",
+    "RegionExamination",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -54,26 +54,41 @@ class Finding:
     """One measured miscompression.
 
     Attributes:
-        region: index into the known regions.
-        content: what is there.
+        region: index into the known regions; None where it was found without one.
+        content: what is there; None where nobody said.
         kind: what happened.
         high_impact: a symbol (letter, digit, sign, icon) became another one.
         severity: in [0, 1].
         evidence: in words.
-        polygon: the place, corners (x, y) in pixels.
+        polygon: the place, corners (x, y) in pixels; around the mask where there is one.
+        mask: (ceil(H/4), ceil(W/4)) bool, the cells of the stride-4 grid that changed; None
+            where they are those of the polygon (``data.planes.cells_of`` gives either).
     """
 
-    region: int
-    content: ContentName
+    region: int | None
+    content: ContentName | None
     kind: KindName
     high_impact: bool
     severity: float
     evidence: str
     polygon: tuple[tuple[float, float], ...]
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
 
 class Examination(Protocol):
-    """An original that an annotator has read once, ready to judge reconstructions of it."""
+    """An original that an annotator has looked at once, ready to be compared."""
+
+    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
+        """Everything that this annotator holds against a reconstruction, anywhere in it.
+
+        Args:
+            reconstruction: (H, W, 3) uint8 RGB, the original's size.
+        """
+        ...
+
+
+class RegionExamination(Examination, Protocol):
+    """An examination whose verdicts are about known regions."""
 
     @property
     def judged(self) -> Sequence[int]:
@@ -98,10 +113,34 @@ class Annotator(Protocol):
     name: str
 
     def examine(self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]) -> Examination:
-        """Read the original.
+        """Look at the original.
 
         Args:
             original: (H, W, 3) uint8 RGB.
-            regions: all known regions of the image; the annotator picks those of its content.
+            regions: all known regions of the image; the annotator picks those of its content,
+                or needs none.
         """
         ...
+
+
+class RegionAnnotator(Annotator, Protocol):
+    """An annotator that judges known regions, which is what labels are made of."""
+
+    def examine(
+        self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]
+    ) -> RegionExamination:
+        """Read the original; see :meth:`Annotator.examine`."""
+        ...
+
+
+def check_same_size(original: NDArray[np.uint8], reconstruction: NDArray[np.uint8]) -> None:
+    """Pictures are compared pixel by pixel.
+
+    Raises:
+        ValueError: they differ in size.
+    """
+    if original.shape != reconstruction.shape:
+        raise ValueError(
+            f"the reconstruction is {reconstruction.shape[1]}x{reconstruction.shape[0]}, the "
+            f"original {original.shape[1]}x{original.shape[0]}; decode it to the original's size"
+        )

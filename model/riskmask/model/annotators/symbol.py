@@ -86,6 +86,11 @@ class SymbolExamination:
         """Indices of the regions recognised in the original."""
         return (*self._matches, *self._payloads)
 
+    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
+        """All findings, in the order of the regions."""
+        found = self.judge(reconstruction)
+        return [found[index] for index in sorted(found)]
+
     def judge(
         self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
     ) -> Mapping[int, Finding]:

@@ -62,6 +62,11 @@ class TextExamination:
         """Indices of the regions read right in the original."""
         return tuple(self._truths)
 
+    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
+        """All findings, in the order of the regions."""
+        found = self.judge(reconstruction)
+        return [found[index] for index in sorted(found)]
+
     def judge(
         self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
     ) -> Mapping[int, Finding]:

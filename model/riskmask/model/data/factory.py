@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.model.annotators.base import Annotator, Finding
+from riskmask.model.annotators.base import Finding, RegionAnnotator
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.data.items import Picture
 from riskmask.model.data.planes import LabelMap, Verdict, draw_labels, verdict_of
@@ -33,7 +33,7 @@ class Labelled:
 class Factory:
     """Labels pictures with one codec and a set of annotators."""
 
-    def __init__(self, codec: Hyperprior, annotators: Sequence[Annotator]) -> None:
+    def __init__(self, codec: Hyperprior, annotators: Sequence[RegionAnnotator]) -> None:
         self._codec = codec
         self._annotators = annotators
 
@@ -73,7 +73,7 @@ class Factory:
                 "codec_sha256": self._codec.weights_hash,
                 "level": level,
                 "bpp": bpp,
-                **{k: v for k, v in asdict(finding).items() if k != "polygon"},
+                **{k: v for k, v in asdict(finding).items() if k not in ("polygon", "mask")},
                 "polygon": np.round(finding.polygon, 1).tolist(),
             }
             for level, bpp, finding in confirmed.values()

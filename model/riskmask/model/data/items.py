@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from riskmask.model.annotators.base import KnownRegion
-from riskmask.model.corpus import CorpusImage, Region
+from riskmask.model.corpus import CorpusImage, Region, Side
 from riskmask.model.data.scenes import Scene
 
 LARGEST = 640  # side of a cut-out in pixels
 MOST_REGIONS = 32  # judged in one picture; the rest count as unjudged
 SMALLEST = 64  # side of a shrunk picture in pixels, at least
+HELD_OUT_FONTS = ("Mono", "Lato", "Comic")  # in the names of typefaces kept out of training
 SMALL_TEXT = (8.0, 24.0)  # pixels; where a shrunk picture's median line height is drawn from
 
 
@@ -220,12 +221,17 @@ def _window(
     return left, top, left + cut_width, top + cut_height
 
 
-def scene_fonts(folders: Sequence[Path]) -> list[Path]:
-    """Typefaces of the folders given, or those that ship with matplotlib."""
+def scene_fonts(folders: Sequence[Path], side: Side | None = None) -> list[Path]:
+    """Typefaces of the folders given, or those that ship with matplotlib; all, or one side's."""
     if not folders:
         import matplotlib
 
         folders = [Path(matplotlib.get_data_path()) / "fonts" / "ttf"]
     found = sorted(path for folder in folders for path in folder.rglob("*.[to]tf"))
     # Symbol and extension faces have no letters to draw.
-    return [p for p in found if not any(w in p.name for w in ("Siz", "NonUni", "cm", "LastResort"))]
+    letters = [
+        p for p in found if not any(w in p.name for w in ("Siz", "NonUni", "cm", "LastResort"))
+    ]
+    if side is None:
+        return letters
+    return [p for p in letters if any(w in p.name for w in HELD_OUT_FONTS) == (side == "test")]

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import draw
 
+from riskmask.model.annotators.areas import STRIDE
 from riskmask.model.annotators.base import Finding, KnownRegion
 from riskmask.model.levels import ANCHORS
 
-STRIDE = 4
 CONTENTS = ("text", "face", "symbol")
 KINDS = ("amplitude", "geometry", "shape")
 
@@ -156,6 +156,23 @@ def rasterise(polygon: Sequence[tuple[float, float]], grid: tuple[int, int]) -> 
         row = int(np.clip(round(middle[1]), 0, grid[0] - 1))
         plane[row, column] = 1
     return plane
+
+
+def cells_of(finding: Finding, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The cells of the stride-4 grid that a finding is about, (ceil(H/4), ceil(W/4)) bool.
+
+    Args:
+        finding: with a mask of its own, or about its polygon.
+        size: height, width of the image in pixels.
+    """
+    return cells_of_polygon(finding.polygon, size) if finding.mask is None else finding.mask
+
+
+def cells_of_polygon(
+    polygon: Sequence[tuple[float, float]], size: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """The cells of the stride-4 grid of an image of a height and width that a polygon covers."""
+    return rasterise(polygon, (-(-size[0] // STRIDE), -(-size[1] // STRIDE))).astype(bool)
 
 
 def verdict_of(findings: Mapping[int, Finding], judged: bool) -> Verdict:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,69 @@ class Scene:
 
     image: NDArray[np.uint8]
     regions: tuple[KnownRegion, ...]
+
+
+@dataclass(frozen=True)
+class TextMark:
+    """A line of text on a scene.
+
+    Attributes:
+        text: the string.
+        font: the typeface's file.
+        height: size of the typeface in pixels.
+        ink: colour.
+        box: of the line before it is turned.
+        bearing: x, y in pixels from the pen's start to the box, so that another string drawn
+            in its place starts there too.
+        angle: in degrees, anticlockwise.
+    """
+
+    text: str
+    font: Path
+    height: int
+    ink: Colour
+    box: Box
+    bearing: tuple[int, int]
+    angle: float
+
+    @property
+    def region(self) -> KnownRegion:
+        """What an annotator may know of it."""
+        return KnownRegion("text", _rotated(self.box, self.angle), transcription=self.text)
+
+
+@dataclass(frozen=True)
+class IconMark:
+    """An icon on a scene."""
+
+    glyph: Glyph
+
+    @property
+    def region(self) -> KnownRegion:
+        """What an annotator may know of it."""
+        x, y, width, height = self.glyph.box
+        polygon = _rotated((x, y, x + width, y + height), 0.0)
+        return KnownRegion("symbol", polygon, glyph=self.glyph)
+
+
+Mark = TextMark | IconMark
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A scene before its picture is taken.
+
+    Attributes:
+        ground: the background with its panels, nothing drawn on it.
+        canvas: the same with all marks.
+        marks: what is drawn on it, in order.
+        camera: a generator in the state in which the picture is taken.
+    """
+
+    ground: Image.Image
+    canvas: Image.Image
+    marks: tuple[Mark, ...]
+    camera: np.random.Generator
 
 
 class SceneRenderer:
@@ -60,20 +124,41 @@ class SceneRenderer:
 
     def render(self, seed: int) -> Scene:
         """The scene of a seed; the same seed gives the same scene."""
+        composition = self.compose(seed)
+        return self._develop(composition.canvas, composition.marks, composition.camera)
+
+    def compose(self, seed: int) -> Composition:
+        """What the scene of a seed is made of."""
         generator = np.random.default_rng(seed)
         canvas = self._background(generator)
         if generator.random() < 0.75:
             _draw_panels(generator, canvas)
+        ground = canvas.copy()
         taken: list[Box] = []
-        regions: list[KnownRegion] = []
+        marks: list[Mark] = []
         for _ in range(generator.integers(3, 15)):
-            region = self._draw_text(generator, canvas, taken)
-            regions += [region] if region else []
+            mark: Mark | None = self._draw_text(generator, canvas, taken)
+            marks += [mark] if mark else []
         for _ in range(generator.integers(1, 8)):
-            region = self._draw_icon(generator, canvas, taken)
-            regions += [region] if region else []
-        image = np.array(canvas) if self._plain else _capture(generator, canvas)
-        return Scene(image, tuple(regions))
+            mark = self._draw_icon(generator, canvas, taken)
+            marks += [mark] if mark else []
+        return Composition(ground, canvas, tuple(marks), generator)
+
+    def redraw(self, composition: Composition, marks: Sequence[Mark]) -> Scene:
+        """The same scene, through the same camera, with other marks in place of its own."""
+        canvas = composition.ground.copy()
+        for mark in marks:
+            if isinstance(mark, TextMark):
+                _stamp_text(canvas, mark)
+            else:
+                self._stamp_icon(canvas, mark)
+        return self._develop(canvas, marks, composition.camera)
+
+    def _develop(
+        self, canvas: Image.Image, marks: Sequence[Mark], camera: np.random.Generator
+    ) -> Scene:
+        image = np.array(canvas) if self._plain else _capture(deepcopy(camera), canvas)
+        return Scene(image, tuple(mark.region for mark in marks))
 
     def _background(self, generator: np.random.Generator) -> Image.Image:
         size = self._size
@@ -98,7 +183,7 @@ class SceneRenderer:
 
     def _draw_text(
         self, generator: np.random.Generator, canvas: Image.Image, taken: list[Box]
-    ) -> KnownRegion | None:
+    ) -> TextMark | None:
         text = draw_string(generator)
         height = round(float(np.exp(generator.uniform(np.log(8), np.log(64)))))
         path = self._fonts[generator.integers(len(self._fonts))]
@@ -111,18 +196,15 @@ class SceneRenderer:
         if box is None or min(width, tall) < 3:
             return None
         ink = _ink(generator, canvas, box)
-        pad = max(height // 4, 2)
-        layer = Image.new("L", (width + 2 * pad, tall + 2 * pad), 0)
-        ImageDraw.Draw(layer).text((pad - left, pad - top), text, font=font, fill=255)
         angle = float(generator.normal(0, 3)) if generator.random() < 0.35 else 0.0
-        turned = layer.rotate(angle, Image.Resampling.BICUBIC)
-        canvas.paste(Image.new("RGB", turned.size, ink), (box[0] - pad, box[1] - pad), turned)
+        mark = TextMark(text, path, height, ink, box, (left, top), angle)
+        _stamp_text(canvas, mark)
         taken.append(box)
-        return KnownRegion("text", _rotated(box, angle), transcription=text)
+        return mark
 
     def _draw_icon(
         self, generator: np.random.Generator, canvas: Image.Image, taken: list[Box]
-    ) -> KnownRegion | None:
+    ) -> IconMark | None:
         families = sorted(self._bank.families)
         if not families:
             return None
@@ -134,13 +216,37 @@ class SceneRenderer:
         if box is None:
             return None
         ink = _ink(generator, canvas, box)
-        coverage = (self._bank.coverage(family, name, side, side) * 255).round().astype(np.uint8)
-        if coverage.max() < 128:
+        mark = IconMark(Glyph(family, name, (box[0], box[1], side, side), ink))
+        if not self._stamp_icon(canvas, mark):
             return None
-        canvas.paste(Image.new("RGB", (side, side), ink), box[:2], Image.fromarray(coverage))
         taken.append(box)
-        glyph = Glyph(family, name, (box[0], box[1], side, side), ink)
-        return KnownRegion("symbol", _rotated(box, 0.0), glyph=glyph)
+        return mark
+
+    def _stamp_icon(self, canvas: Image.Image, mark: IconMark) -> bool:
+        """Draw an icon; False, and nothing drawn, where its lines are too thin for its size."""
+        glyph = mark.glyph
+        x, y, width, height = glyph.box
+        share = self._bank.coverage(glyph.family, glyph.name, width, height)
+        coverage = (share * 255).round().astype(np.uint8)
+        if coverage.max() < 128:
+            return False
+        paint = Image.new("RGB", (width, height), glyph.ink)
+        canvas.paste(paint, (x, y), Image.fromarray(coverage))
+        return True
+
+
+def _stamp_text(canvas: Image.Image, mark: TextMark) -> None:
+    left, top, right, bottom = mark.box
+    pad = max(mark.height // 4, 2)
+    layer = Image.new("L", (right - left + 2 * pad, bottom - top + 2 * pad), 0)
+    ImageDraw.Draw(layer).text(
+        (pad - mark.bearing[0], pad - mark.bearing[1]),
+        mark.text,
+        font=_font(mark.font, mark.height),
+        fill=255,
+    )
+    turned = layer.rotate(mark.angle, Image.Resampling.BICUBIC)
+    canvas.paste(Image.new("RGB", turned.size, mark.ink), (left - pad, top - pad), turned)
 
 
 @lru_cache(maxsize=512)

@@ -29,7 +29,6 @@ from riskmask.model.data.items import (
 )
 
 PAGE_SIDE = 640
-HELD_OUT_FONTS = ("Mono", "Lato", "Comic")
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,7 @@ def build_items(job: Job) -> list[Item]:
         image.path
         for image in corpus.select(job.side, categories=("photo",), permissive=job.permissive)
     ]
-    faces = scene_fonts(job.fonts)
-    own = [p for p in faces if any(w in p.name for w in HELD_OUT_FONTS) == (job.side == "test")]
+    own = scene_fonts(job.fonts, job.side)
     renderer = SceneRenderer(photos, own, bank)
     first = 1_000_000 if job.side == "test" else 0
     scenes = list(scene_items(renderer.render, range(first, first + job.scenes)))
@@ -82,13 +80,13 @@ def run_share(job: Job, worker: int, workers: int) -> Iterator[str]:
     import torch
     from PIL import Image
 
-    from riskmask.model.annotators import ANNOTATORS, GlyphBank
+    from riskmask.model.annotators import LABELLERS, GlyphBank
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.data.factory import Factory
 
     torch.set_num_threads(1)
     bank = GlyphBank(Corpus.find(job.corpus).icons)
-    factory = Factory(Hyperprior.load(job.codec), [make(bank) for make in ANNOTATORS.values()])
+    factory = Factory(Hyperprior.load(job.codec), [make(bank) for make in LABELLERS.values()])
     for item in build_items(job)[worker::workers]:
         if (job.out / f"{item.key}.json").exists():
             continue

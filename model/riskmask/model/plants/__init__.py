@@ -1,0 +1,1 @@
+"""Planted changes: pairs of pictures whose truth is known, and how well annotators find it."""
