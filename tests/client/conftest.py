@@ -49,7 +49,7 @@ def answer() -> pb.Analysis:
             ),
         ],
         risk_area_fraction=0.1,
-        jpeg=pb.JpegAdvice(quality=80, subsampling="4:2:0", estimated_bytes=1234),
+        jpeg=pb.JpegAdvice(quality=80, subsampling="4:2:0", estimated_bytes=1234, safe=True),
         hints=[
             pb.HintPayload(
                 format="neural-quality",

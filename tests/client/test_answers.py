@@ -12,6 +12,7 @@ import pytest
 from riskmask.client import (
     Analysis,
     AsyncClient,
+    AsyncFakeTransport,
     Client,
     Decision,
     FakeTransport,
@@ -67,7 +68,12 @@ def test_the_json_has_this_shape(analysis: Analysis) -> None:
         ],
         "risk_area_fraction": "float",
         "safe_bpp": "NoneType",
-        "jpeg": {"quality": "int", "subsampling": "str", "estimated_bytes": "int"},
+        "jpeg": {
+            "quality": "int",
+            "subsampling": "str",
+            "estimated_bytes": "int",
+            "safe": "bool",
+        },
         "hints": [
             {
                 "format": "str",
@@ -156,6 +162,36 @@ def test_what_cannot_be_asked_is_refused_before_it_is_sent(
     assert fake.requests == []
 
 
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("inf"), float("nan"), 1e300])
+async def test_a_timeout_that_cannot_be_waited_for_is_refused(
+    answer: pb.Analysis, timeout: float
+) -> None:
+    async def always(request: pb.AnalyzeRequest) -> pb.Analysis:
+        return answer
+
+    fake, other = FakeTransport(lambda request: answer), AsyncFakeTransport(always)
+    wanted = r"timeout: .*, expected seconds over 0 and up to 86,400"
+    for make in (
+        lambda: Client(transport=fake, timeout=timeout),
+        lambda: AsyncClient(transport=other, timeout=timeout),
+        lambda: Client("127.0.0.1:1", timeout=timeout),
+    ):
+        with pytest.raises(InvalidRequest, match=wanted) as caught:
+            make()
+        assert caught.value.reason == "INVALID_TIMEOUT"
+    with Client(transport=fake) as client:
+        with pytest.raises(InvalidRequest, match=wanted):
+            client.analyze(b"image", timeout=timeout)
+        with pytest.raises(InvalidRequest, match=wanted):
+            client.server_info(timeout=timeout)
+    async with AsyncClient(transport=other) as asynchronous:
+        with pytest.raises(InvalidRequest, match=wanted):
+            await asynchronous.analyze(b"image", timeout=timeout)
+        with pytest.raises(InvalidRequest, match=wanted):
+            await asynchronous.server_info(timeout=timeout)
+    assert fake.requests == other.requests == []
+
+
 def test_an_option_that_does_not_exist_is_a_type_error(answer: pb.Analysis) -> None:
     with (
         Client(transport=FakeTransport(lambda request: answer)) as client,
@@ -173,13 +209,15 @@ def test_an_answer_newer_than_the_client_is_refused_or_kept(answer: pb.Analysis)
             client.analyze(b"image")
 
 
-async def test_a_fake_serves_the_async_client_too(answer: pb.Analysis, analysis: Analysis) -> None:
-    def sometimes(request: pb.AnalyzeRequest) -> pb.Analysis:
+async def test_the_async_client_has_a_fake_of_its_own(
+    answer: pb.Analysis, analysis: Analysis
+) -> None:
+    async def sometimes(request: pb.AnalyzeRequest) -> pb.Analysis:
         if request.image.encoded == b"busy":
             raise Overloaded("QUEUE_FULL", "try again", 2.0)
         return answer
 
-    async with AsyncClient(transport=FakeTransport(sometimes)) as client:
+    async with AsyncClient(transport=AsyncFakeTransport(sometimes)) as client:
         assert await client.analyze(b"image") == analysis
         outcomes = [item async for item in client.analyze_many([b"a", b"busy", b"c"])]
     assert outcomes[0] == outcomes[2] == analysis
@@ -214,12 +252,18 @@ async def test_options_that_can_be_read_once_hold_for_every_image(answer: pb.Ana
     with Client(transport=fake) as client:
         options: Options = {"masks": iter(["RISK"]), "hint_formats": iter(["neural-quality"])}
         list(client.analyze_many([b"a", b"b"], **options))
-    async with AsyncClient(transport=fake) as asynchronous:
+
+    async def always(request: pb.AnalyzeRequest) -> pb.Analysis:
+        return answer
+
+    other = AsyncFakeTransport(always)
+    async with AsyncClient(transport=other) as asynchronous:
         options = {"masks": iter(["RISK"]), "hint_formats": iter(["neural-quality"])}
         assert len([item async for item in asynchronous.analyze_many([b"a", b"b"], **options)]) == 2
-    assert len(fake.requests) == 4
-    assert all(list(request.masks) == [pb.MASK_TYPE_RISK] for request in fake.requests)
-    assert all(list(request.hint_formats) == ["neural-quality"] for request in fake.requests)
+    requests = fake.requests + other.requests
+    assert len(requests) == 4
+    assert all(list(request.masks) == [pb.MASK_TYPE_RISK] for request in requests)
+    assert all(list(request.hint_formats) == ["neural-quality"] for request in requests)
 
 
 def test_a_file_beyond_any_message_is_refused_unread(answer: pb.Analysis, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from riskmask.client import Analysis, Client, FakeTransport, Mask, MaskType
+from riskmask.client import Analysis, Client, Decision, FakeTransport, Mask, MaskType
 from riskmask.client._outputs import risk_picture
 from riskmask.client._overlay import colour_of, draw_overlay, label, tint
+from riskmask.client._report import describe_jpeg
 from riskmask.v1 import riskmask_pb2 as pb
 
 
@@ -70,3 +71,24 @@ def test_the_risk_picture_interpolates_between_the_centres_of_cells() -> None:
     assert 80 <= (row[3] + row[4]) / 2 <= 120
     narrow = np.asarray(risk_picture(mask, (6, 4), (6, 4)))[0]
     assert np.abs(narrow.astype(int) - row[:6]).max() <= 1
+
+
+def test_a_fallback_that_is_at_risk_too_says_so_in_the_picture(analysis: Analysis) -> None:
+    size = (1000, 600)
+    risk = risk_picture(analysis.masks[0], (100, 60), size)
+    legends = []
+    for safe in (True, False):
+        advice = dataclasses.replace(analysis.jpeg, safe=safe)
+        fallback = dataclasses.replace(analysis, decision=Decision.FALLBACK_JPEG, jpeg=advice)
+        overlay = draw_overlay(Image.new("RGB", size), risk, fallback, 0.3)
+        legends.append(np.asarray(overlay)[size[1] :])
+    columns = np.flatnonzero((legends[0] != legends[1]).any(axis=(0, 2)))
+    assert columns.size > 50
+
+
+def test_a_jpeg_is_described_with_its_risk(analysis: Analysis) -> None:
+    assert describe_jpeg(analysis.jpeg) == "quality 80, 4:2:0, about 1,234 bytes"
+    at_risk = dataclasses.replace(analysis.jpeg, safe=False)
+    assert describe_jpeg(at_risk).endswith("bytes, not free of risk either")
+    unseen = dataclasses.replace(analysis.jpeg, estimated_bytes=None, safe=None)
+    assert describe_jpeg(unseen) == "quality 80, 4:2:0"

@@ -12,8 +12,9 @@ import riskmask.client
 from riskmask.client import AsyncClient, Client, RiskmaskError
 
 EXPORTED = """
-Analysis AsyncClient AsyncTransport Client CodecInfo Content DeadlineExceeded Decision
-Effectiveness EngineNotInstalled FakeTransport Hint HintFormat ImageFacts InternalError
+Analysis AsyncClient AsyncFakeTransport AsyncTransport Client CodecInfo Content
+DeadlineExceeded Decision Effectiveness EngineNotInstalled FakeTransport Hint HintFormat
+ImageFacts InternalError
 InvalidImage InvalidRequest JpegAdvice Kind LimitExceeded Limits Mask MaskType ModelInfo
 NotAuthorized NotSupported Options Overloaded Reason Region ResolvedTarget RiskmaskError
 ServerInfo ServiceUnavailable Transport

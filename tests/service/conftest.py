@@ -99,7 +99,7 @@ def serving() -> Callable[..., Any]:
     """Serves an engine from the test's own event loop, on a free TCP port."""
 
     @asynccontextmanager
-    async def serve(engine: Engine, **settings: int) -> AsyncIterator[tuple[Server, str]]:
+    async def serve(engine: Engine, **settings: Any) -> AsyncIterator[tuple[Server, str]]:
         server = Server(engine, load_settings(address=("127.0.0.1:0",), **settings))
         await server.start()
         try:

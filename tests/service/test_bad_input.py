@@ -106,3 +106,28 @@ def test_a_request_over_the_servers_limit_is_refused(server: Any, png: bytes) ->
             client.analyze(png + bytes(73 << 20))
         assert caught.value.reason == "MESSAGE_TOO_LARGE"
         assert client.analyze(png).image.width == 160
+
+
+def test_the_limits_on_images_are_settings_and_are_said(
+    start_server: Callable[..., Any], png: bytes, encode: Encode
+) -> None:
+    limits = ("--max-image-bytes", "5000", "--max-image-pixels", "20000", "--max-image-side", "900")
+    with (
+        start_server("--address", "127.0.0.1:0", *limits) as running,
+        Client(running.addresses[0]) as client,
+    ):
+        said = client.server_info().limits
+        assert (said.max_image_bytes, said.max_image_pixels, said.max_image_side) == (
+            5000,
+            20000,
+            900,
+        )
+        assert client.analyze(png).image.width == 160
+        for image, sentence in (
+            (png + bytes(5000), "at most 5000 are"),
+            (encode(Image.new("L", (200, 101))), "at most 20000 are"),
+            (encode(Image.new("L", (901, 1))), "at most 900 pixels"),
+        ):
+            with pytest.raises(LimitExceeded, match=sentence) as caught:
+                client.analyze(image)
+            assert caught.value.reason == "IMAGE_TOO_LARGE"

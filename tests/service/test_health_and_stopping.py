@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import signal
 import threading
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from riskmask.client import AsyncClient, Client, DeadlineExceeded, Overloaded, ServiceUnavailable
 from riskmask.server.app import SERVICE
 from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.errors import AbandonedError, ExpiredError
+from riskmask.server.engine.job import Job
 from riskmask.server.engine.values import Analysis, AnalysisRequest
 
 Start = Callable[..., Any]
@@ -32,10 +35,10 @@ class GatedEngine(Engine):
         self.begun = threading.Semaphore(0)
         self.gate = threading.Event()
 
-    def analyze(self, request: AnalysisRequest) -> Analysis:
+    def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
         self.begun.release()
         assert self.gate.wait(30)
-        return self.inner.analyze(request)
+        return self.inner.analyze(request, job)
 
 
 async def until_begun(engine: GatedEngine) -> None:
@@ -140,6 +143,66 @@ async def test_a_caller_whose_time_is_over_gives_its_place_back(
         waiting = asyncio.create_task(client.analyze(png))
         gated.gate.set()
         assert await running == await waiting
+
+
+class WatchedEngine(GatedEngine):
+    """Says how the analysis ended in its thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.ended: queue.Queue[Exception | None] = queue.Queue()
+
+    def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
+        try:
+            answer = super().analyze(request, job)
+        except Exception as error:
+            self.ended.put(error)
+            raise
+        self.ended.put(None)
+        return answer
+
+
+async def test_an_analysis_stops_when_its_caller_goes(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    watched = WatchedEngine(engine)
+    async with serving(watched, threads=1) as (_, address), AsyncClient(address) as client:
+        call = asyncio.create_task(client.analyze(png))
+        await until_begun(watched)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        # the server learns of it on another way than this one: its next call proves that it has
+        await client.server_info(timeout=30)
+        watched.gate.set()
+        ended = await asyncio.to_thread(watched.ended.get, True, 30)
+        assert isinstance(ended, AbandonedError)
+
+
+async def test_an_analysis_stops_at_its_caller_s_deadline(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    watched = WatchedEngine(engine)
+    async with serving(watched, threads=1) as (_, address), AsyncClient(address) as client:
+        with pytest.raises(DeadlineExceeded):
+            await client.analyze(png, timeout=0.3)
+        await until_begun(watched)
+        watched.gate.set()
+        ended = await asyncio.to_thread(watched.ended.get, True, 30)
+        assert isinstance(ended, AbandonedError | ExpiredError)
+
+
+async def test_the_server_s_own_limit_holds_where_the_caller_has_more_time(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    gated = GatedEngine(engine)
+    async with (
+        serving(gated, threads=1, max_seconds=0.2) as (_, address),
+        AsyncClient(address) as client,
+    ):
+        with pytest.raises(DeadlineExceeded, match=r"within 0\.2 s"):
+            await client.analyze(png, timeout=600)
+        gated.gate.set()
 
 
 async def test_closing_a_client_fails_its_calls_in_flight(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from riskmask.server.engine.decode import Limits
 from riskmask.server.errors import StartError
 from riskmask.server.settings import DEFAULT_ADDRESS, load_settings
 
@@ -45,6 +46,14 @@ def test_flags_go_over_the_environment_and_that_over_defaults(
         ("queue", "many", "valid integer"),
         ("max_message_bytes", 5, "greater than or equal to 1048576"),
         ("drain_seconds", -1, "greater than or equal to 0"),
+        ("drain_seconds", float("nan"), "finite"),
+        ("max_seconds", 0, "greater than 0"),
+        ("max_seconds", float("inf"), "finite"),
+        ("max_streams", -1, "greater than or equal to 0"),
+        ("max_image_bytes", 0, "greater than or equal to 1"),
+        ("max_image_bytes", 73 << 20, "never fit into a message"),
+        ("max_image_pixels", 0, "greater than or equal to 1"),
+        ("max_image_side", 0, "greater than or equal to 1"),
         ("address", (), "at least one"),
         ("address", ("nowhere",), "HOST:PORT"),
         ("model", Path("absent.onnx"), "there is no file"),
@@ -58,6 +67,13 @@ def test_a_wrong_value_is_named_with_what_is_accepted(
     with pytest.raises(StartError, match=accepted) as caught:
         load_settings(**{option: value})
     assert option in str(caught.value)
+
+
+def test_the_limits_on_images_follow_the_limit_on_messages() -> None:
+    assert load_settings().limits == Limits()
+    assert load_settings(max_message_bytes=1 << 20).limits.max_bytes == 1 << 20
+    limits = load_settings(max_image_bytes=10, max_image_pixels=20, max_image_side=30).limits
+    assert limits == Limits(max_bytes=10, max_pixels=20, max_side=30)
 
 
 def test_a_wrong_variable_of_the_environment_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:

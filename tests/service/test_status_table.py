@@ -15,6 +15,7 @@ from riskmask.model.runtime import errors as runtime
 from riskmask.server import errors as service
 from riskmask.server.engine import errors as engine
 from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.job import Job
 from riskmask.server.engine.values import Analysis, AnalysisRequest
 from riskmask.server.status import TABLE, grpc_code, to_status
 from riskmask.v1 import riskmask_pb2 as pb
@@ -24,6 +25,7 @@ RAISED = {
     grpc.StatusCode.INVALID_ARGUMENT: client_errors.InvalidRequest,
     grpc.StatusCode.UNIMPLEMENTED: client_errors.NotSupported,
     grpc.StatusCode.DEADLINE_EXCEEDED: client_errors.DeadlineExceeded,
+    grpc.StatusCode.CANCELLED: client_errors.ServiceUnavailable,
     grpc.StatusCode.UNAVAILABLE: client_errors.ServiceUnavailable,
     grpc.StatusCode.INTERNAL: client_errors.InternalError,
 }
@@ -35,7 +37,7 @@ class FailingEngine(Engine):
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def analyze(self, request: AnalysisRequest) -> Analysis:
+    def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
         raise self.error
 
 
@@ -43,6 +45,8 @@ def example(kind: type[BaseException]) -> BaseException:
     """An instance of the row's exception."""
     if kind is service.Unimplemented:
         return service.Unimplemented("UNIMPLEMENTED", "what it says")
+    if kind is service.TooManyStreams:
+        return service.TooManyStreams(3)
     if kind in (engine.UnknownCodecError, engine.UnknownHintFormatError):
         return kind("what it says", ["known"])
     return kind("what it says")
@@ -74,7 +78,8 @@ async def test_a_row_reaches_the_client(
         assert type(error) is wanted
     else:
         assert isinstance(error, RAISED[row.code])
-    assert (row.message or "what it says") in error.message
+    said = "3 streams" if kind is service.TooManyStreams else "what it says"
+    assert (row.message or said) in error.message
     if row.code is grpc.StatusCode.INTERNAL:
         assert any(record.levelno == logging.ERROR for record in caplog.records)
 
@@ -103,8 +108,8 @@ def test_a_failure_nobody_foresaw_tells_nothing_of_the_inside() -> None:
 
 
 def test_a_retry_delay_travels_with_the_status() -> None:
-    status = to_status(service.QueueFull("full"))
-    assert status.retry_delay.ToTimedelta().total_seconds() == service.QueueFull.retry_seconds
+    status = to_status(service.QueueFull("full", 2.5))
+    assert status.retry_delay.ToTimedelta().total_seconds() == 2.5
     error = client_errors.from_status(pb.Status.FromString(status.SerializeToString()))
     assert isinstance(error, client_errors.Overloaded)
-    assert error.retry_after == service.QueueFull.retry_seconds
+    assert error.retry_after == 2.5

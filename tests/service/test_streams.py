@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from PIL import Image
 
+from riskmask.server.engine.engine import Engine
 from riskmask.server.streams import map_bounded
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -55,6 +57,73 @@ def test_a_long_stream_answers_everything(server: Any, encode: Callable[..., byt
         answers = list(stub.AnalyzeStream(items(), timeout=120))
     assert len(answers) == 40
     assert all(int(answer.request_id) == answer.analysis.image.width for answer in answers)
+
+
+async def test_a_stream_waits_where_a_single_call_is_refused(
+    engine: Engine, png: bytes, serving: Callable[..., Any]
+) -> None:
+    async with (
+        serving(engine, threads=1, queue=0, stream_places=2) as (_, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        stub: Any = pb_grpc.RiskServiceStub(channel)  # type: ignore[arg-type]
+        calls = [stub.AnalyzeStream(iter([item("a", png)] * 12), timeout=120) for _ in range(3)]
+        answers = [[answer async for answer in call] for call in calls]
+    assert [len(each) for each in answers] == [12, 12, 12]
+    assert {answer.status.code for each in answers for answer in each} == {0}
+
+
+async def test_a_reader_that_takes_nothing_slows_its_own_stream_alone(
+    engine: Engine, encode: Callable[..., bytes], serving: Callable[..., Any], png: bytes
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 2, (400, 400, 1), np.uint8) * (255, 0, 0)
+    image = pb.Image(encoded=encode(noise.astype(np.uint8)))
+    masks = [pb.MASK_TYPE_RISK, pb.MASK_TYPE_TEXT, pb.MASK_TYPE_HIGH_IMPACT]
+    request = pb.AnalyzeRequest(image=image, masks=masks)
+    sent = 0
+
+    async def endless() -> AsyncIterator[pb.AnalyzeStreamRequest]:
+        nonlocal sent
+        while True:
+            sent += 1
+            yield pb.AnalyzeStreamRequest(request_id=str(sent), request=request)
+
+    async with (
+        serving(engine, threads=1, queue=4, stream_places=2) as (_, address),
+        grpc.aio.insecure_channel(address) as slow,
+        grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as quick,
+    ):
+        stub: Any = pb_grpc.RiskServiceStub(slow)  # type: ignore[arg-type]
+        ignored = stub.AnalyzeStream(endless())
+        assert (await ignored.read()).status.code == 0
+        other: Any = pb_grpc.RiskServiceStub(quick)  # type: ignore[arg-type]
+        for _ in range(20):
+            await other.Analyze(pb.AnalyzeRequest(image=pb.Image(encoded=png)), timeout=60)
+        ignored.cancel()
+
+
+async def test_more_streams_than_allowed_are_refused_at_once(
+    engine: Engine, png: bytes, serving: Callable[..., Any]
+) -> None:
+    async with (
+        serving(engine, max_streams=1) as (_, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        stub: Any = pb_grpc.RiskServiceStub(channel)  # type: ignore[arg-type]
+        first = stub.AnalyzeStream(timeout=60)
+        await first.write(item("one", png))
+        assert (await first.read()).status.code == 0
+        second = stub.AnalyzeStream(timeout=60)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await second.read()
+        metadata: Any = caught.value.trailing_metadata()
+        status = pb.Status.FromString(dict(metadata)["riskmask-status-bin"])
+        assert status.reason == "TOO_MANY_STREAMS"
+        assert status.HasField("retry_delay")
+        await first.done_writing()
+        assert await first.read() is grpc.aio.EOF
+        third = stub.AnalyzeStream(iter([item("three", png)]), timeout=60)
+        assert (await third.read()).status.code == 0
 
 
 async def numbers(count: int, read: list[int]) -> AsyncIterator[int]:

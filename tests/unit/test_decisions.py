@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.values import (
     Analysis,
@@ -83,8 +86,11 @@ def test_what_no_rate_makes_safe_falls_back_to_jpeg(
     assert _codes(analysis) == [
         ReasonCode.RISK_REGIONS,
         ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE,
+        ReasonCode.JPEG_AT_RISK,
     ]
     assert "No rate of hyperprior is free of risk" in analysis.reasons[1].message
+    assert "Not even a JPEG at quality 95 is free of risk" in analysis.reasons[2].message
+    assert analysis.jpeg.safe is False
     assert analysis.safe_bpp is None
     assert analysis.jpeg.subsampling == "4:4:4"
 
@@ -111,6 +117,23 @@ def test_a_safe_rate_that_costs_more_than_a_jpeg_is_not_advised(
     assert analysis.safe_bpp * 512 * 512 / 8 >= analysis.jpeg.estimated_bytes
     fallback = {reason.code: reason.message for reason in analysis.reasons}
     assert "is free of risk from" in fallback[ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE]
+    assert ReasonCode.JPEG_AT_RISK not in fallback
+    assert analysis.jpeg.safe is True
+
+
+def test_a_safe_rate_is_raised_to_at_any_cost_where_no_jpeg_is_safe(
+    predictor: Predictor, profiles: dict[str, CodecProfile], encode: Encode
+) -> None:
+    # The same stripes, and a JPEG profile that stops at a level where red is at risk still.
+    coarse = replace(profiles["jpeg"], anchors=((1.0, 5.0), (4.0, 50.0)))
+    engine = Engine(predictor, profiles | {"jpeg": coarse})
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, np.arange(512) // 8 % 2 == 0, 0] = 255
+    analysis = engine.analyze(AnalysisRequest(encode(stripes), target=Target(bpp=0.05)))
+    assert analysis.decision is Decision.RAISE_RATE
+    assert analysis.jpeg.safe is False
+    assert _codes(analysis) == [ReasonCode.RISK_REGIONS, ReasonCode.JPEG_AT_RISK]
+    assert "no region is left at" in analysis.reasons[-1].message
 
 
 @pytest.mark.parametrize("bpp", [1e-5, 100.0])

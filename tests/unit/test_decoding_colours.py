@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 
 import cv2
@@ -86,6 +87,52 @@ def test_a_palette_may_be_translucent(encode: Callable[..., bytes]) -> None:
     decoded = decode(encode(palette, "PNG", transparency=bytes([255, 102])))
     assert (decoded.pixels == (233, 153, 153)).all()
     assert decoded.facts.notes == (WHITE,)
+
+
+def _keyed_png(depth: int, colour_type: int, row: bytes, key: bytes, width: int) -> bytes:
+    """One row of a PNG with a transparent colour (PNG, third edition, section 11.3.1.1)."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, 1, depth, colour_type, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"tRNS", key), (b"IDAT", zlib.compress(b"\0" + row)))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in (*chunks, (b"IEND", b"")))
+
+
+def test_a_transparent_grey_of_16_bits_is_laid_over_white_and_its_neighbour_is_not() -> None:
+    content = _keyed_png(16, 0, struct.pack(">HHH", 1000, 1001, 60000), b"\x03\xe8", 3)
+    decoded = decode(content)
+    assert decoded.pixels[0, :, 0].tolist() == [255, 4, 233]
+    assert decoded.facts.notes == (SIXTEEN, WHITE)
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "key", "expected"),
+    [
+        (8, b"\x55\x56", 0x55, [255, 0x56]),
+        (4, b"\x56", 5, [255, 0x66]),
+        (2, b"\x60", 1, [255, 170]),
+        (1, b"\x40", 0, [255, 255]),
+    ],
+)
+def test_a_transparent_grey_of_few_bits_is_laid_over_white(
+    depth: int, row: bytes, key: int, expected: list[int]
+) -> None:
+    decoded = decode(_keyed_png(depth, 0, row, struct.pack(">H", key), 2))
+    assert decoded.pixels[0, :, 0].tolist() == expected
+    assert decoded.facts.notes == (WHITE,)
+
+
+def test_a_transparent_colour_of_16_bits_is_ignored_and_said_so() -> None:
+    row, key = struct.pack(">6H", 771, 771, 771, 772, 771, 771), struct.pack(">3H", 3, 3, 3)
+    decoded = decode(_keyed_png(16, 2, row, key, 2))
+    assert decoded.pixels[0].tolist() == [[3, 3, 3], [3, 3, 3]]
+    assert decoded.facts.notes == (
+        SIXTEEN,
+        "its transparent colour of 16 bits per sample was ignored",
+    )
 
 
 def test_one_bit_grey_and_palette(encode: Callable[..., bytes]) -> None:

@@ -138,6 +138,59 @@ def test_a_header_that_claims_65535_squared_is_refused_at_once(
     assert min(took) < 0.010
 
 
+def _crowded(encode: Callable[..., bytes]) -> dict[str, bytes]:
+    """Small pictures with a million empty parts before their pixels."""
+    png = encode(Image.new("RGB", (8, 8)), "PNG")
+    jpeg = encode(Image.new("RGB", (8, 8)), "JPEG")
+    gif = encode(Image.new("P", (8, 8)), "GIF")
+    idat, screen = png.index(b"IDAT") - 4, 13 + 3 * 256
+    table = 13 + (3 << ((gif[10] & 7) + 1))
+    assert table <= screen
+    million = 1_000_000
+    return {
+        "PNG chunks": png[:idat] + _chunk(b"prVt", b"") * million + png[idat:],
+        "PNG data chunks": png[:idat] + _chunk(b"IDAT", b"") * million + png[idat:],
+        "JPEG segments": jpeg[:2] + b"\xff\xfe\0\2" * million + jpeg[2:],
+        "JPEG padding": jpeg[:2] + b"\xff" * million + jpeg[2:],
+        "GIF extensions": gif[:table] + b"\x21\xfe\0" * million + gif[table:],
+        "GIF sub-blocks": gif[:table] + b"\x21\xfe" + b"\1a" * million + b"\0" + gif[table:],
+        "GIF padding": gif[:table] + b"\0" * million + gif[table:],
+    }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "PNG chunks",
+        "PNG data chunks",
+        "JPEG segments",
+        "JPEG padding",
+        "GIF extensions",
+        "GIF sub-blocks",
+        "GIF padding",
+    ],
+)
+def test_a_picture_in_a_million_parts_is_refused_before_it_is_opened(
+    kind: str, encode: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = _crowded(encode)[kind]
+    monkeypatch.setattr(Image, "OPEN", {})  # whoever opens it fails with another error
+    with pytest.raises(ImageTooLargeError, match="more parts"):
+        decode(content)
+
+
+def test_the_parts_of_a_large_honest_picture_are_not_too_many(
+    encode: Callable[..., bytes],
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1024, 1024, 3)).astype(np.uint8)
+    png = encode(noise, "PNG")
+    assert png.count(b"IDAT") > 40  # Pillow writes 64 KiB a chunk
+    assert decode(png).facts.width == 1024
+    gif = encode(Image.fromarray(noise).quantize(), "GIF")
+    assert len(gif) > 255 * 4000
+    assert decode(gif).facts.width == 1024
+
+
 def test_each_limit_has_its_own_sentence(photograph: Pixels, encode: Callable[..., bytes]) -> None:
     content = encode(photograph, "PNG")
     for limits, sentence in (

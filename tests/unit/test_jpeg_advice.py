@@ -44,16 +44,20 @@ def _written(pixels: NDArray[np.uint8], advice: JpegAdvice) -> int:
 
 def test_an_image_without_risk_gets_the_coarsest_jpeg(advised: Callable[..., JpegAdvice]) -> None:
     advice = advised(np.zeros((16, 24)))
-    assert (advice.quality, advice.subsampling) == (5, "4:2:0")
+    assert (advice.quality, advice.subsampling, advice.safe) == (5, "4:2:0", True)
 
 
 def test_quality_is_the_safe_level_s_rounded_up(advised: Callable[..., JpegAdvice]) -> None:
     # Risk crosses 0.3 at level 4.75; [4, 50] to [7, 95] is 15 a level.
-    assert advised(np.ones((16, 24))).quality == 62
+    advice = advised(np.ones((16, 24)))
+    assert (advice.quality, advice.safe) == (62, True)
 
 
-def test_the_finest_quality_where_none_is_safe(advised: Callable[..., JpegAdvice]) -> None:
-    assert advised(np.ones((16, 24)), decay=[1.0] * 8).quality == 95
+def test_the_finest_quality_and_a_warning_where_none_is_safe(
+    advised: Callable[..., JpegAdvice],
+) -> None:
+    advice = advised(np.ones((16, 24)), decay=[1.0] * 8)
+    assert (advice.quality, advice.safe) == (95, False)
 
 
 def test_colour_keeps_its_resolution_where_something_is_at_risk(
@@ -66,7 +70,7 @@ def test_colour_keeps_its_resolution_where_something_is_at_risk(
 def test_the_size_of_an_ordinary_image_is_exact(
     subsampling: str, photograph: NDArray[np.uint8]
 ) -> None:
-    advice = JpegAdvice(70, subsampling, jpeg.estimate_bytes(photograph, 70, subsampling))
+    advice = JpegAdvice(70, subsampling, jpeg.estimate_bytes(photograph, 70, subsampling), True)
     assert advice.estimated_bytes == _written(photograph, advice)
 
 
@@ -75,7 +79,7 @@ def test_the_size_of_a_large_image_is_estimated_from_bands() -> None:
     noise = np.random.default_rng(3).normal(0, 1 + rows / 300)
     grey = np.clip(columns / 10 + noise, 0, 255).astype(np.uint8)
     pixels = np.repeat(grey[:, :, None], 3, axis=2)
-    advice = JpegAdvice(60, "4:2:0", jpeg.estimate_bytes(pixels, 60, "4:2:0"))
+    advice = JpegAdvice(60, "4:2:0", jpeg.estimate_bytes(pixels, 60, "4:2:0"), True)
     assert advice.estimated_bytes == pytest.approx(_written(pixels, advice), rel=0.03)
 
 

@@ -18,7 +18,7 @@ from riskmask.client._errors import (
     RiskmaskError,
     ServiceUnavailable,
 )
-from riskmask.client._fake import FakeTransport
+from riskmask.client._fake import AsyncFakeTransport, FakeTransport
 from riskmask.client._messages import Options
 from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
 from riskmask.client._transport import AsyncTransport, Transport
@@ -42,6 +42,7 @@ from riskmask.client._types import (
 __all__ = [
     "Analysis",
     "AsyncClient",
+    "AsyncFakeTransport",
     "AsyncTransport",
     "Client",
     "CodecInfo",

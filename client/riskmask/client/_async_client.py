@@ -9,15 +9,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-from riskmask.client._channel import DEFAULT_MESSAGE_BYTES, DEFAULT_TIMEOUT, Connection
+from riskmask.client._channel import (
+    DEFAULT_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    Connection,
+    checked_timeout,
+)
 from riskmask.client._errors import RiskmaskError
-from riskmask.client._local import LocalTransport
+from riskmask.client._local import AsyncLocalTransport
 from riskmask.client._messages import Options, reusable, to_analysis, to_message, to_server_info
 from riskmask.client._remote import AsyncRemoteTransport
 from riskmask.client._server_info import ServerInfo
-from riskmask.client._transport import AsyncTransport, Transport
+from riskmask.client._transport import AsyncTransport
 from riskmask.client._types import Analysis
-from riskmask.v1 import riskmask_pb2 as pb
 
 
 class AsyncClient:
@@ -35,15 +39,11 @@ class AsyncClient:
         max_message_bytes: int = DEFAULT_MESSAGE_BYTES,
         tls: bool = False,
         root_certificates: bytes | None = None,
-        transport: Transport | None = None,
+        transport: AsyncTransport | None = None,
     ) -> None:
-        self._timeout = timeout
-        self._transport: AsyncTransport = (
-            _InThreads(transport)
-            if transport is not None
-            else AsyncRemoteTransport(
-                Connection(address, max_message_bytes, tls, root_certificates)
-            )
+        self._timeout = checked_timeout(timeout)
+        self._transport: AsyncTransport = transport or AsyncRemoteTransport(
+            Connection(address, max_message_bytes, tls, root_certificates)
         )
 
     @classmethod
@@ -55,16 +55,15 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Self:
         """As :meth:`Client.local <riskmask.client.Client.local>`; the loop stays free."""
-        return cls(timeout=timeout, transport=LocalTransport(model, profiles))
+        return cls(timeout=timeout, transport=AsyncLocalTransport(model, profiles))
 
     async def analyze(
         self, image: bytes | Path, *, timeout: float | None = None, **options: Unpack[Options]
     ) -> Analysis:
         """As :meth:`Client.analyze <riskmask.client.Client.analyze>`."""
+        seconds = self._seconds(timeout)
         request = await asyncio.to_thread(to_message, image, options)
-        response = await self._transport.analyze(
-            request, self._timeout if timeout is None else timeout
-        )
+        response = await self._transport.analyze(request, seconds)
         return to_analysis(response.analysis)
 
     async def analyze_many(
@@ -99,9 +98,10 @@ class AsyncClient:
 
     async def server_info(self, *, timeout: float | None = None) -> ServerInfo:
         """As :meth:`Client.server_info <riskmask.client.Client.server_info>`."""
-        return to_server_info(
-            await self._transport.server_info(self._timeout if timeout is None else timeout)
-        )
+        return to_server_info(await self._transport.server_info(self._seconds(timeout)))
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self._timeout if timeout is None else checked_timeout(timeout)
 
     async def close(self) -> None:
         """Lets go of the connection or the engine."""
@@ -117,19 +117,3 @@ class AsyncClient:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-class _InThreads:
-    """A blocking transport, off the event loop."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
-        return await asyncio.to_thread(self._transport.analyze, request, timeout)
-
-    async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
-        return await asyncio.to_thread(self._transport.server_info, timeout)
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._transport.close)

@@ -10,6 +10,7 @@ import grpc
 
 from riskmask.client._errors import (
     STATUS_KEY,
+    InvalidRequest,
     LimitExceeded,
     RiskmaskError,
     ServiceUnavailable,
@@ -18,6 +19,7 @@ from riskmask.client._errors import (
 from riskmask.v1 import riskmask_pb2 as pb
 
 DEFAULT_TIMEOUT: Final = 30.0
+LONGEST_TIMEOUT: Final = 86_400.0
 DEFAULT_MESSAGE_BYTES: Final = 72 << 20  # the server's own default
 
 
@@ -70,6 +72,20 @@ class Connection:
                 "MESSAGE_TOO_LARGE",
                 f"the request has {size} bytes and max_message_bytes is {self.max_message_bytes}",
             )
+
+
+def checked_timeout(seconds: float) -> float:
+    """The same number, if a call can wait for so long.
+
+    Raises:
+        InvalidRequest: it is not over 0, not finite or longer than a day.
+    """
+    if not 0.0 < seconds <= LONGEST_TIMEOUT:  # also not where it is NaN
+        raise InvalidRequest(
+            "INVALID_TIMEOUT",
+            f"timeout: {seconds:g}, expected seconds over 0 and up to {LONGEST_TIMEOUT:,.0f}",
+        )
+    return float(seconds)
 
 
 def closed() -> ServiceUnavailable:

@@ -9,7 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, Unpack
 
-from riskmask.client._channel import DEFAULT_MESSAGE_BYTES, DEFAULT_TIMEOUT, Connection
+from riskmask.client._channel import (
+    DEFAULT_MESSAGE_BYTES,
+    DEFAULT_TIMEOUT,
+    Connection,
+    checked_timeout,
+)
 from riskmask.client._errors import RiskmaskError
 from riskmask.client._local import LocalTransport
 from riskmask.client._messages import Options, reusable, to_analysis, to_message, to_server_info
@@ -46,7 +51,7 @@ class Client:
         root_certificates: bytes | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._timeout = timeout
+        self._timeout = checked_timeout(timeout)
         self._transport: Transport = transport or RemoteTransport(
             Connection(address, max_message_bytes, tls, root_certificates)
         )
@@ -85,8 +90,9 @@ class Client:
         Raises:
             RiskmaskError: one of its kinds, by what went wrong.
         """
+        seconds = self._seconds(timeout)
         request = to_message(image, options)
-        response = self._transport.analyze(request, self._timeout if timeout is None else timeout)
+        response = self._transport.analyze(request, seconds)
         return to_analysis(response.analysis)
 
     def analyze_many(
@@ -129,9 +135,10 @@ class Client:
 
     def server_info(self, *, timeout: float | None = None) -> ServerInfo:
         """What answers: its model, codecs, formats and limits."""
-        return to_server_info(
-            self._transport.server_info(self._timeout if timeout is None else timeout)
-        )
+        return to_server_info(self._transport.server_info(self._seconds(timeout)))
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self._timeout if timeout is None else checked_timeout(timeout)
 
     def close(self) -> None:
         """Lets go of the connection or the engine."""

@@ -1,8 +1,8 @@
-"""A transport for the tests of code that uses this package."""
+"""Transports for the tests of code that uses this package."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from riskmask.v1 import riskmask_pb2 as pb
 
@@ -35,4 +35,33 @@ class FakeTransport:
         return pb.GetServerInfoResponse(server_version="fake")
 
     def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class AsyncFakeTransport:
+    """:class:`FakeTransport` for :class:`~riskmask.client.AsyncClient`; its function is async.
+
+    async def answer(request: pb.AnalyzeRequest) -> pb.Analysis:
+        return pb.Analysis(decision=pb.DECISION_ENCODE)
+
+    client = AsyncClient(transport=AsyncFakeTransport(answer))
+
+    Attributes:
+        requests: what was asked so far.
+    """
+
+    def __init__(self, answer: Callable[[pb.AnalyzeRequest], Awaitable[pb.Analysis]]) -> None:
+        self._answer = answer
+        self.requests: list[pb.AnalyzeRequest] = []
+
+    async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+        """What the function returns."""
+        self.requests.append(request)
+        return pb.AnalyzeResponse(analysis=await self._answer(request))
+
+    async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
+        """A server with nothing but a version."""
+        return pb.GetServerInfoResponse(server_version="fake")
+
+    async def close(self) -> None:
         """Nothing to let go of."""

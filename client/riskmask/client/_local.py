@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -41,6 +42,7 @@ class LocalTransport:
         try:
             from riskmask.server import calls, status
             from riskmask.server.engine.engine import Engine
+            from riskmask.server.engine.job import Job
         except ModuleNotFoundError as missing:
             raise EngineNotInstalled(
                 "ENGINE_NOT_INSTALLED",
@@ -48,6 +50,7 @@ class LocalTransport:
                 "or name a server's address",
             ) from None
         self._calls = calls
+        self._new_job = Job
         self._to_status = status.to_status
         self._engine = self._translated(partial(Engine.default, model=model, profiles=profiles))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="riskmask-engine")
@@ -55,8 +58,11 @@ class LocalTransport:
 
     def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The engine's answer for one image."""
-        call = partial(self._calls.analyze, self._engine, request)
-        return self._within(call, timeout)
+        job = self._new_job(timeout)
+        try:
+            return self._within(partial(self._calls.analyze, self._engine, request, job), timeout)
+        finally:
+            job.abandon()  # a thread that still works for it stops at its next tile
 
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the engine can do."""
@@ -91,3 +97,22 @@ class LocalTransport:
             return call()
         except Exception as error:
             raise from_status(self._to_status(error)) from error
+
+
+class AsyncLocalTransport:
+    """:class:`LocalTransport` off the event loop."""
+
+    def __init__(self, model: Path | None = None, profiles: Path | None = None) -> None:
+        self._transport = LocalTransport(model, profiles)
+
+    async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+        """The engine's answer for one image."""
+        return await asyncio.to_thread(self._transport.analyze, request, timeout)
+
+    async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
+        """What the engine can do."""
+        return await asyncio.to_thread(self._transport.server_info, timeout)
+
+    async def close(self) -> None:
+        """Waits for the analysis that runs; drops those that wait."""
+        await asyncio.to_thread(self._transport.close)

@@ -181,7 +181,10 @@ def to_analysis(message: pb.Analysis) -> Analysis:
         risk_area_fraction=message.risk_area_fraction,
         safe_bpp=message.safe_bpp if message.HasField("safe_bpp") else None,
         jpeg=JpegAdvice(
-            message.jpeg.quality, message.jpeg.subsampling, message.jpeg.estimated_bytes
+            message.jpeg.quality,
+            message.jpeg.subsampling,
+            message.jpeg.estimated_bytes,
+            message.jpeg.safe,
         ),
         model=ModelInfo(message.model.name, message.model.sha256),
         hints=tuple(

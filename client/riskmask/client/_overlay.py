@@ -188,7 +188,10 @@ def _with_legend(
     canvas.paste(picture, ((width - picture.width) // 2, 0))
     draw = ImageDraw.Draw(canvas)
     x, y = pad, picture.height + pad
-    draw.text((x, y), analysis.decision, font=bold, fill=DECISION_COLOURS[analysis.decision])
+    headline = str(analysis.decision)
+    if analysis.decision is Decision.FALLBACK_JPEG and analysis.jpeg.safe is False:
+        headline += ", at risk too"
+    draw.text((x, y), headline, font=bold, fill=DECISION_COLOURS[analysis.decision])
     y += round(line * 1.3)
     target, count = analysis.target, len(analysis.regions)
     area = f"{analysis.risk_area_fraction:.1%} of the area"

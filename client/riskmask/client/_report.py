@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from riskmask.client._server_info import ServerInfo
-from riskmask.client._types import Analysis, Content, Decision, Kind, Region
+from riskmask.client._types import Analysis, Content, Decision, JpegAdvice, Kind, Region
 
 DECISION_STYLES: Final = {
     Decision.ENCODE: "bold green",
@@ -46,8 +46,7 @@ def print_analysis(console: Console, image: Path, analysis: Analysis) -> None:
         text = Text(f"  {reason.code}", style="cyan")
         text.append(f": {printable(reason.message)}", style="default")
         console.print(text, soft_wrap=True)
-    jpeg = analysis.jpeg
-    advice = f"quality {jpeg.quality}, {jpeg.subsampling}, about {jpeg.estimated_bytes:,} bytes"
+    advice = describe_jpeg(analysis.jpeg)
     console.print(f"  JPEG: {advice}", markup=False, highlight=False, soft_wrap=True)
     for note in facts.notes:
         console.print(f"  note: {printable(note)}", markup=False, highlight=False, soft_wrap=True)
@@ -57,6 +56,13 @@ def print_analysis(console: Console, image: Path, analysis: Analysis) -> None:
     if more > 0:
         console.print(f"  and {more} more regions", markup=False, highlight=False)
     console.print()
+
+
+def describe_jpeg(jpeg: JpegAdvice) -> str:
+    """Quality, subsampling, size, and a warning where the JPEG is not free of risk."""
+    size = "" if jpeg.estimated_bytes is None else f", about {jpeg.estimated_bytes:,} bytes"
+    warning = ", not free of risk either" if jpeg.safe is False else ""
+    return f"quality {jpeg.quality}, {jpeg.subsampling}{size}{warning}"
 
 
 def regions_table(regions: tuple[Region, ...]) -> Table:

@@ -122,11 +122,20 @@ class Region:
 
 @dataclass(frozen=True)
 class JpegAdvice:
-    """The JPEG to fall back to: libjpeg quality 1..95, chroma subsampling, expected size."""
+    """The JPEG to fall back to.
+
+    Attributes:
+        quality: of libjpeg, 1..95.
+        subsampling: of the chroma: ``4:4:4``, ``4:2:2`` or ``4:2:0``.
+        estimated_bytes: of the file; None where nobody looked at the image.
+        safe: whether it holds no region at risk; False where not even the finest quality does,
+            None where nobody looked at the image.
+    """
 
     quality: int
     subsampling: str
-    estimated_bytes: int
+    estimated_bytes: int | None
+    safe: bool | None
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,15 @@ def serve(
         int | None, typer.Option(help="Threads of the model in one analysis [all cores].")
     ] = None,
     queue: Annotated[int | None, typer.Option(help="Analyses that may wait [16].")] = None,
+    max_image_bytes: Annotated[
+        int | None, typer.Option(help="Largest image accepted, in bytes [67108864].")
+    ] = None,
+    max_image_pixels: Annotated[
+        int | None, typer.Option(help="Largest image accepted, in pixels [100000000].")
+    ] = None,
+    max_image_side: Annotated[
+        int | None, typer.Option(help="Longest side of an image accepted, in pixels [32768].")
+    ] = None,
     drain_seconds: Annotated[
         float | None, typer.Option(help="Wait for calls in flight when stopping [20].")
     ] = None,
@@ -163,6 +172,9 @@ def serve(
             threads=threads,
             model_threads=model_threads,
             queue=queue,
+            max_image_bytes=max_image_bytes,
+            max_image_pixels=max_image_pixels,
+            max_image_side=max_image_side,
             drain_seconds=drain_seconds,
         )
         server.run(settings, say_ready)

@@ -63,6 +63,7 @@ class ReasonCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_CODE_NO_SMALLER_SAFE_NEURAL_RATE: _ClassVar[ReasonCode]
     REASON_CODE_JPEG_EXCEEDS_TARGET: _ClassVar[ReasonCode]
     REASON_CODE_RATE_OUT_OF_RANGE: _ClassVar[ReasonCode]
+    REASON_CODE_JPEG_AT_RISK: _ClassVar[ReasonCode]
 
 class Effectiveness(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -126,6 +127,7 @@ REASON_CODE_SAFE_RATE_CHEAPER_THAN_JPEG: ReasonCode
 REASON_CODE_NO_SMALLER_SAFE_NEURAL_RATE: ReasonCode
 REASON_CODE_JPEG_EXCEEDS_TARGET: ReasonCode
 REASON_CODE_RATE_OUT_OF_RANGE: ReasonCode
+REASON_CODE_JPEG_AT_RISK: ReasonCode
 EFFECTIVENESS_UNSPECIFIED: Effectiveness
 EFFECTIVENESS_EFFECTIVE: Effectiveness
 EFFECTIVENESS_NOT_EFFECTIVE_ON_STILLS: Effectiveness
@@ -428,14 +430,16 @@ class KindProbabilities(_message.Message):
     def __init__(self, amplitude: _Optional[float] = ..., geometry: _Optional[float] = ..., shape: _Optional[float] = ...) -> None: ...
 
 class JpegAdvice(_message.Message):
-    __slots__ = ("quality", "subsampling", "estimated_bytes")
+    __slots__ = ("quality", "subsampling", "estimated_bytes", "safe")
     QUALITY_FIELD_NUMBER: _ClassVar[int]
     SUBSAMPLING_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SAFE_FIELD_NUMBER: _ClassVar[int]
     quality: int
     subsampling: str
     estimated_bytes: int
-    def __init__(self, quality: _Optional[int] = ..., subsampling: _Optional[str] = ..., estimated_bytes: _Optional[int] = ...) -> None: ...
+    safe: bool
+    def __init__(self, quality: _Optional[int] = ..., subsampling: _Optional[str] = ..., estimated_bytes: _Optional[int] = ..., safe: bool = ...) -> None: ...
 
 class HintPayload(_message.Message):
     __slots__ = ("format", "data", "grid", "effectiveness")

@@ -88,7 +88,9 @@ class RiskServiceServicer(object):
 
     def AnalyzeStream(self, request_iterator, context):
         """Many images over one call, answered as they are done, in any order. Each answer carries its
-        request's id and a status of its own: an image that fails never ends the stream.
+        request's id and a status of its own: an image that fails never ends the stream. The server
+        reads a few images ahead and then no more until one is answered and the answer is taken; an
+        image of a stream waits for its turn and is never refused because of a full queue.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

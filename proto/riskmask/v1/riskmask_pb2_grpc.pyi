@@ -47,7 +47,9 @@ class RiskServiceStub:
     """One image in; decision, regions, hints and masks out."""
     AnalyzeStream: _grpc.StreamStreamMultiCallable[_riskmask_pb2.AnalyzeStreamRequest, _riskmask_pb2.AnalyzeStreamResponse]
     """Many images over one call, answered as they are done, in any order. Each answer carries its
-    request's id and a status of its own: an image that fails never ends the stream.
+    request's id and a status of its own: an image that fails never ends the stream. The server
+    reads a few images ahead and then no more until one is answered and the answer is taken; an
+    image of a stream waits for its turn and is never refused because of a full queue.
     """
     Verify: _grpc.UnaryUnaryMultiCallable[_riskmask_pb2.VerifyRequest, _riskmask_pb2.VerifyResponse]
     """The original and what a decoder made of it in; measured miscompressions out."""
@@ -73,7 +75,9 @@ class RiskServiceAsyncStub(RiskServiceStub):
     """One image in; decision, regions, hints and masks out."""
     AnalyzeStream: _aio.StreamStreamMultiCallable[_riskmask_pb2.AnalyzeStreamRequest, _riskmask_pb2.AnalyzeStreamResponse]  # type: ignore[assignment]
     """Many images over one call, answered as they are done, in any order. Each answer carries its
-    request's id and a status of its own: an image that fails never ends the stream.
+    request's id and a status of its own: an image that fails never ends the stream. The server
+    reads a few images ahead and then no more until one is answered and the answer is taken; an
+    image of a stream waits for its turn and is never refused because of a full queue.
     """
     Verify: _aio.UnaryUnaryMultiCallable[_riskmask_pb2.VerifyRequest, _riskmask_pb2.VerifyResponse]  # type: ignore[assignment]
     """The original and what a decoder made of it in; measured miscompressions out."""
@@ -108,7 +112,9 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_riskmask_pb2.AnalyzeStreamResponse], _abc.AsyncIterator[_riskmask_pb2.AnalyzeStreamResponse]]:
         """Many images over one call, answered as they are done, in any order. Each answer carries its
-        request's id and a status of its own: an image that fails never ends the stream.
+        request's id and a status of its own: an image that fails never ends the stream. The server
+        reads a few images ahead and then no more until one is answered and the answer is taken; an
+        image of a stream waits for its turn and is never refused because of a full queue.
         """
 
     @_abc_1.abstractmethod

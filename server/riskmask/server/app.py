@@ -45,7 +45,10 @@ class Server:
         self._server = grpc.aio.server(
             options=_options(settings),
             # Messages are received before the queue sees them, so their number needs an end too.
-            maximum_concurrent_rpcs=settings.threads + settings.queue + SPARE_CALLS,
+            maximum_concurrent_rpcs=settings.threads
+            + settings.queue
+            + settings.max_streams
+            + SPARE_CALLS,
         )
         pb_grpc.add_RiskServiceServicer_to_server(
             RiskServicer(engine, self._pool, settings), self._server
@@ -165,6 +168,9 @@ def run(settings: ServerSettings, ready: Callable[[Server], None] = lambda _: No
         AssetError: the model or a codec profile cannot be used.
     """
     engine = Engine.default(
-        model=settings.model, profiles=settings.profiles, threads=settings.model_threads
+        model=settings.model,
+        profiles=settings.profiles,
+        threads=settings.model_threads,
+        limits=settings.limits,
     )
     asyncio.run(serve(engine, settings, ready))

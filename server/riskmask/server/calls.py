@@ -9,14 +9,15 @@ from riskmask.server import translate
 from riskmask.server.engine.decode import accepted_formats
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.hints import HINT_FORMATS
+from riskmask.server.engine.job import Job
 from riskmask.server.engine.values import DEFAULT_TARGET, AnalysisRequest
 from riskmask.server.errors import Unimplemented
 from riskmask.v1 import riskmask_pb2 as pb
 
 
-def analyze(engine: Engine, request: pb.AnalyzeRequest) -> pb.AnalyzeResponse:
+def analyze(engine: Engine, request: pb.AnalyzeRequest, job: Job) -> pb.AnalyzeResponse:
     """The engine's answer for one image; raises what is in :data:`riskmask.server.status.TABLE`."""
-    analysis = engine.analyze(translate.to_request(request))
+    analysis = engine.analyze(translate.to_request(request), job)
     return pb.AnalyzeResponse(analysis=translate.from_analysis(analysis))
 
 

@@ -4,7 +4,7 @@ ServiceError
 ├── InvalidRequest      the message does not say what it must, or says it out of range
 ├── Unimplemented       the contract has it, this server does not
 ├── QueueFull           too many analyses are waiting; try again later
-├── DeadlinePassed      the caller's time ran out
+├── TooManyStreams      too many streams are open; try again later
 ├── MessageTooLarge     the answer exceeds the size that a message may have
 └── ShuttingDown        the server is draining
 StartError              the server cannot start as it was told to; the message says what to change
@@ -45,13 +45,20 @@ class QueueFull(ServiceError):  # noqa: N818
     """Every place in the queue is taken."""
 
     reason = "QUEUE_FULL"
-    retry_seconds = 1.0
+
+    def __init__(self, message: str, retry_seconds: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
-class DeadlinePassed(ServiceError):  # noqa: N818
-    """The time that the caller allowed is over."""
+class TooManyStreams(ServiceError):  # noqa: N818
+    """As many streams are open as the server allows."""
 
-    reason = "DEADLINE_EXCEEDED"
+    reason = "TOO_MANY_STREAMS"
+    retry_seconds = 5.0
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} streams are open already; send more images over one of them")
 
 
 class MessageTooLarge(ServiceError):  # noqa: N818

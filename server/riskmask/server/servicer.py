@@ -9,9 +9,11 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 
-from riskmask.server import calls
+from riskmask.server import calls, translate
 from riskmask.server.engine.engine import Engine
-from riskmask.server.errors import DeadlinePassed, InvalidRequest, MessageTooLarge
+from riskmask.server.engine.errors import ExpiredError
+from riskmask.server.engine.job import Job
+from riskmask.server.errors import InvalidRequest, MessageTooLarge, TooManyStreams
 from riskmask.server.pool import WorkerPool
 from riskmask.server.settings import ServerSettings
 from riskmask.server.status import STATUS_KEY, grpc_code, to_status
@@ -30,18 +32,29 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self._engine = engine
         self._pool = pool
         self._settings = settings
+        self._streams = 0
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:  # noqa: N802
         """One image."""
-        return await _or_abort(self._analyze(request), context)
+        return await _or_abort(self._analyze(request, self._allowed(context)), context)
 
     async def AnalyzeStream(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.AnalyzeStreamRequest], context: Context
     ) -> AsyncIterator[pb.AnalyzeStreamResponse]:
         """Many images; each one's failure is its own."""
-        places = self._settings.stream_places
-        async for response in map_bounded(request_iterator, self._analyze_item, places):
-            yield response
+        if self._streams >= self._settings.max_streams:
+            await _abort(TooManyStreams(self._settings.max_streams), context)
+        self._streams += 1
+        try:
+            answered = map_bounded(
+                request_iterator,
+                partial(self._analyze_item, context=context),
+                self._settings.stream_places,
+            )
+            async for response in answered:
+                yield response
+        finally:
+            self._streams -= 1
 
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> pb.VerifyResponse:  # noqa: N802
         """Original against reconstruction."""
@@ -53,8 +66,19 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         """What this server is."""
         return await _or_abort(self._server_info(), context)
 
-    async def _analyze(self, request: pb.AnalyzeRequest) -> pb.AnalyzeResponse:
-        response = await self._pool.run(partial(calls.analyze, self._engine, request))
+    async def _analyze(
+        self, request: pb.AnalyzeRequest, allowed: float, *, patient: bool = False
+    ) -> pb.AnalyzeResponse:
+        job = Job(allowed)
+        work = partial(calls.analyze, self._engine, request, job)
+        priority = translate.to_priority(request.priority)
+        try:
+            async with asyncio.timeout(allowed):
+                response = await self._pool.run(work, priority, patient=patient)
+        except TimeoutError:
+            raise ExpiredError(f"no answer within {max(allowed, 0.0):.3g} s") from None
+        finally:
+            job.abandon()  # a thread that still works for it stops at its next tile
         size, limit = response.ByteSize(), self._settings.max_message_bytes
         if size > limit:
             raise MessageTooLarge(
@@ -63,15 +87,14 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
             )
         return response
 
-    async def _analyze_item(self, item: pb.AnalyzeStreamRequest) -> pb.AnalyzeStreamResponse:
+    async def _analyze_item(
+        self, item: pb.AnalyzeStreamRequest, context: Context
+    ) -> pb.AnalyzeStreamResponse:
         response = pb.AnalyzeStreamResponse(request_id=item.request_id, status=pb.Status())
         try:
-            async with asyncio.timeout(_seconds(item)):
-                answer = await self._analyze(item.request)
+            allowed = min(self._allowed(context), _seconds(item))
+            answer = await self._analyze(item.request, allowed, patient=True)
             response.analysis.CopyFrom(answer.analysis)
-        except TimeoutError:
-            late = DeadlinePassed("no answer within this item's own timeout")
-            response.status.CopyFrom(to_status(late))
         except Exception as error:  # noqa: BLE001 - the boundary of one item
             response.status.CopyFrom(to_status(error))
         return response
@@ -80,10 +103,16 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         # on the loop, so that a full queue does not hide it
         return calls.server_info(self._engine, self._settings.max_message_bytes)
 
+    def _allowed(self, context: Context) -> float:
+        """Seconds that an answer may take: the caller's, and never more than the server's own."""
+        remaining: float | None = context.time_remaining()
+        limit = self._settings.max_seconds
+        return limit if remaining is None else min(remaining, limit)
 
-def _seconds(item: pb.AnalyzeStreamRequest) -> float | None:
+
+def _seconds(item: pb.AnalyzeStreamRequest) -> float:
     if not item.HasField("timeout"):
-        return None
+        return float("inf")
     try:
         return item.timeout.ToTimedelta().total_seconds()
     except (OverflowError, ValueError):
@@ -94,7 +123,11 @@ async def _or_abort(answer: Coroutine[None, None, R], context: Context) -> R:
     try:
         return await answer
     except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes a status
-        status = to_status(error)
-        metadata = ((STATUS_KEY, status.SerializeToString()),)
-        await context.abort(grpc_code(status), status.message, metadata)
+        await _abort(error, context)
         raise AssertionError("abort returned") from None
+
+
+async def _abort(error: Exception, context: Context) -> None:
+    status = to_status(error)
+    metadata = ((STATUS_KEY, status.SerializeToString()),)
+    await context.abort(grpc_code(status), status.message, metadata)

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from riskmask.model.runtime.cpus import available_cpus
 from riskmask.server.addresses import Address, parse_address
+from riskmask.server.engine.decode import DEFAULT_LIMITS, Limits
 from riskmask.server.errors import StartError
 
 MIB = 1 << 20
@@ -29,7 +30,13 @@ class ServerSettings(BaseSettings):
         threads: analyses at the same time.
         model_threads: threads of the model within one analysis.
         queue: analyses that may wait beyond those that run.
-        stream_places: images of one ``AnalyzeStream`` in the works at the same time.
+        stream_places: images of one ``AnalyzeStream`` in the works at the same time; while all
+            are taken the stream is not read.
+        max_streams: streams open at the same time.
+        max_seconds: that an answer may take, whatever its caller allows.
+        max_image_bytes: of one image as it arrives; at most ``max_message_bytes``.
+        max_image_pixels: of one image.
+        max_image_side: the longer one of an image, in pixels.
         max_message_bytes: of one message in either direction.
         drain_seconds: how long a stopping server waits for what it has accepted.
     """
@@ -46,8 +53,13 @@ class ServerSettings(BaseSettings):
     model_threads: int = Field(default_factory=lambda: min(available_cpus(), 64), ge=1, le=64)
     queue: int = Field(default=16, ge=0, le=10_000)
     stream_places: int = Field(default=2, ge=1, le=256)
+    max_streams: int = Field(default=16, ge=0, le=10_000)
+    max_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
+    max_image_bytes: int = Field(default=DEFAULT_LIMITS.max_bytes, ge=1, le=1024 * MIB)
+    max_image_pixels: int = Field(default=DEFAULT_LIMITS.max_pixels, ge=1, le=1_000_000_000)
+    max_image_side: int = Field(default=DEFAULT_LIMITS.max_side, ge=1, le=1_000_000)
     max_message_bytes: int = Field(default=72 * MIB, ge=MIB, le=1024 * MIB)
-    drain_seconds: float = Field(default=20.0, ge=0, le=3600)
+    drain_seconds: float = Field(default=20.0, ge=0, le=3600, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -75,7 +87,23 @@ class ServerSettings(BaseSettings):
                     f"address {address}: beyond loopback the images would travel in clear; give "
                     "--tls-cert and --tls-key, or --insecure where the network is trusted"
                 )
+        if "max_image_bytes" in self.model_fields_set and (
+            self.max_image_bytes > self.max_message_bytes
+        ):
+            raise ValueError(
+                f"max_image_bytes: {self.max_image_bytes} bytes never fit into a message of "
+                f"max_message_bytes, {self.max_message_bytes}; raise that too"
+            )
         return self
+
+    @property
+    def limits(self) -> Limits:
+        """The largest image accepted."""
+        return Limits(
+            max_bytes=min(self.max_image_bytes, self.max_message_bytes),
+            max_pixels=self.max_image_pixels,
+            max_side=self.max_image_side,
+        )
 
     @property
     def addresses(self) -> tuple[Address, ...]:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from riskmask.server.engine import values
 from riskmask.server.errors import InvalidRequest, Unimplemented
+from riskmask.server.pool import Priority
 from riskmask.v1 import riskmask_pb2 as pb
 
 E = TypeVar("E", bound=Enum)
@@ -63,6 +64,20 @@ def to_target(message: pb.Target) -> values.Target:
             return values.Target(quality=message.quality)
         case _:
             return values.DEFAULT_TARGET
+
+
+def to_priority(number: int) -> Priority:
+    """Which queue to wait in; unset is live.
+
+    Raises:
+        InvalidRequest: there is none of this number.
+    """
+    match number:
+        case pb.PRIORITY_UNSPECIFIED | pb.PRIORITY_LIVE:
+            return Priority.LIVE
+        case pb.PRIORITY_BATCH:
+            return Priority.BATCH
+    raise InvalidRequest(f"priority: {number} is neither LIVE nor BATCH")
 
 
 def to_mask(number: int) -> values.Mask:
@@ -129,6 +144,7 @@ def from_analysis(analysis: values.Analysis) -> pb.Analysis:
             quality=analysis.jpeg.quality,
             subsampling=analysis.jpeg.subsampling,
             estimated_bytes=analysis.jpeg.estimated_bytes,
+            safe=analysis.jpeg.safe,
         ),
         hints=[from_hint(hint) for hint in analysis.hints],
         masks=[

@@ -11,7 +11,7 @@ level (0) to the finest (7); ``rate`` (N, 8, H/16, W/16) bits per pixel >= 0, no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -84,11 +84,14 @@ class Predictor:
         _check_signature(self._session, path.name)
         self._run(np.zeros((1, SIDES[0], SIDES[0], 3), np.uint8), release=False)
 
-    def predict(self, image: NDArray[np.uint8]) -> Prediction:
+    def predict(
+        self, image: NDArray[np.uint8], before_tile: Callable[[], None] = lambda: None
+    ) -> Prediction:
         """Maps of a whole image, of any size from 1x1; memory beside the result is bounded.
 
         Args:
             image: (H, W, 3) uint8 RGB.
+            before_tile: called before each tile; what it raises ends the work.
 
         Raises:
             ModelError: the model failed or answered what its contract forbids.
@@ -102,6 +105,7 @@ class Predictor:
         tile = np.empty((1, side, side, 3), np.uint8)
         places = [(top, left) for top in spans(height, side) for left in spans(width, side)]
         for index, (top, left) in enumerate(places):
+            before_tile()
             cut(image, top, left, tile[0])
             # The arena of a big picture is given back at its end; small tiles keep theirs.
             last = index + 1 == len(places)

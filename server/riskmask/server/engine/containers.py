@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 import zlib
+from collections.abc import Iterator
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNK_OVERHEAD = 12  # length, type and checksum, four bytes each
+# Pillow walks over these one by one, in Python. The usual 8 KiB a chunk make 8,192 of 64 MiB.
+MOST_CHUNKS = 16_384
+MOST_SEGMENTS = 16_384
+# 64 MiB of picture in sub-blocks of 255 bytes.
+MOST_SUB_BLOCKS = 270_000
 
 
 def webp_canvas(content: bytes) -> tuple[int, int] | None:
@@ -26,6 +33,74 @@ def webp_canvas(content: bytes) -> tuple[int, int] | None:
     return None
 
 
+def too_many_parts(content: bytes) -> bool:
+    """Whether a PNG has more chunks, a JPEG more segments or a GIF more sub-blocks than any honest
+    file of its size limit, which would keep a decoder busy for minutes.
+
+    Counts until the pixels of the first picture end, or the limit is passed.
+    """
+    if content.startswith(PNG_SIGNATURE):
+        return _exceeds(_png_chunks(content), MOST_CHUNKS)
+    if content.startswith(b"\xff\xd8"):
+        return _exceeds(_jpeg_segments(content), MOST_SEGMENTS)
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return _exceeds(_gif_sub_blocks(content), MOST_SUB_BLOCKS)
+    return False
+
+
+def _exceeds(parts: Iterator[int], limit: int) -> bool:
+    return next(itertools.islice(parts, limit, None), None) is not None
+
+
+def _png_chunks(content: bytes) -> Iterator[int]:
+    """Where each chunk begins (PNG specification, third edition, section 5.3)."""
+    place = len(PNG_SIGNATURE)
+    while place + PNG_CHUNK_OVERHEAD <= len(content):
+        yield place
+        place += PNG_CHUNK_OVERHEAD + int.from_bytes(content[place : place + 4], "big")
+
+
+def _jpeg_segments(content: bytes) -> Iterator[int]:
+    """Where each marker segment before the first scan begins (ITU-T T.81, annex B.1.1)."""
+    place = 2
+    while place + 4 <= len(content):
+        yield place
+        if content[place] != 0xFF:  # what does not belong to a segment is skipped
+            place += 1
+        elif content[place + 1] == 0xDA:
+            return
+        elif content[place + 1] in b"\xff\x00\x01\xd0\xd1\xd2\xd3\xd4\xd5\xd6\xd7\xd8":
+            place += 1 if content[place + 1] == 0xFF else 2
+        else:
+            place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+
+
+def _gif_sub_blocks(content: bytes) -> Iterator[int]:
+    """Where each sub-block begins, of all pictures and extensions (GIF89a, sections 15 to 26)."""
+    place = 13 + _gif_table(content, 10)
+    while place < len(content):
+        if content[place] == 0x21:
+            place += 2
+        elif content[place] == 0x2C:
+            place += 11 + _gif_table(content, place + 9)
+        else:  # Pillow skips what is neither
+            yield place
+            place += 1
+            continue
+        while place < len(content):
+            yield place
+            length = content[place]
+            place += 1 + length
+            if not length:
+                break
+
+
+def _gif_table(content: bytes, flags_at: int) -> int:
+    """Bytes of the colour table that these flags announce."""
+    flags = content[flags_at] if flags_at < len(content) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
 def png_data_intact(content: bytes) -> bool:
     """Whether every complete IDAT chunk of a PNG has its checksum; True for anything else.
 
@@ -35,8 +110,7 @@ def png_data_intact(content: bytes) -> bool:
     if not content.startswith(PNG_SIGNATURE):
         return True
     view = memoryview(content)
-    place = len(PNG_SIGNATURE)
-    while place + PNG_CHUNK_OVERHEAD <= len(content):
+    for place in _png_chunks(content):
         (length,) = struct.unpack(">I", view[place : place + 4])
         end = place + PNG_CHUNK_OVERHEAD + length
         if end > len(content):
@@ -45,5 +119,4 @@ def png_data_intact(content: bytes) -> bool:
             (checksum,) = struct.unpack(">I", view[end - 4 : end])
             if zlib.crc32(view[place + 4 : end - 4]) != checksum:
                 return False
-        place = end
     return True

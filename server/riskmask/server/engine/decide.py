@@ -39,6 +39,13 @@ def decide(evidence: Evidence) -> tuple[Decision, tuple[Reason, ...]]:
     if evidence.allocation.feasible:
         return Decision.ENCODE_WITH_HINTS, (*reasons, _hints_suffice(evidence))
     safe_bytes = _size(evidence.safe_bpp, evidence.pixels)
+    if safe_bytes is not None and not evidence.jpeg.safe:
+        # The only safe way there is, whatever it costs.
+        at_risk = _jpeg_at_risk(
+            evidence,
+            f"no region is left at {evidence.safe_bpp:.3g} bpp, {safe_bytes} bytes",
+        )
+        return Decision.RAISE_RATE, (*reasons, at_risk)
     if safe_bytes is not None and safe_bytes < evidence.jpeg.estimated_bytes:
         message = (
             f"No region is left at {evidence.safe_bpp:.3g} bpp, {safe_bytes} bytes; "
@@ -96,11 +103,21 @@ def _fallback(evidence: Evidence, safe_bytes: int | None) -> tuple[Reason, ...]:
         ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE,
         f"{why}; JPEG at quality {jpeg.quality} needs {jpeg.estimated_bytes}.",
     )
+    reasons = [reason]
+    if not jpeg.safe:
+        reasons.append(_jpeg_at_risk(evidence, "keep the original beside it"))
     asked = _size(evidence.resolution.asked_bpp, evidence.pixels)
-    if asked is None or jpeg.estimated_bytes <= asked:
-        return (reason,)
-    exceeds = Reason(
-        ReasonCode.JPEG_EXCEEDS_TARGET,
-        f"The JPEG needs {jpeg.estimated_bytes} bytes, {asked} were asked for.",
+    if asked is not None and jpeg.estimated_bytes > asked:
+        exceeds = Reason(
+            ReasonCode.JPEG_EXCEEDS_TARGET,
+            f"The JPEG needs {jpeg.estimated_bytes} bytes, {asked} were asked for.",
+        )
+        reasons.append(exceeds)
+    return tuple(reasons)
+
+
+def _jpeg_at_risk(evidence: Evidence, instead: str) -> Reason:
+    return Reason(
+        ReasonCode.JPEG_AT_RISK,
+        f"Not even a JPEG at quality {evidence.jpeg.quality} is free of risk; {instead}.",
     )
-    return reason, exceeds

@@ -22,7 +22,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from riskmask.server.engine.containers import png_data_intact, webp_canvas
+from riskmask.server.engine.containers import png_data_intact, too_many_parts, webp_canvas
 from riskmask.server.engine.errors import (
     CorruptImageError,
     EmptyImageError,
@@ -122,7 +122,7 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 
     Raises:
         EmptyImageError: no bytes.
-        ImageTooLargeError: beyond a limit.
+        ImageTooLargeError: beyond a limit, or cut into a vast number of parts.
         UnsupportedFormatError: no accepted container, or samples of 32 bits.
         CorruptImageError: truncated or damaged.
     """
@@ -132,6 +132,10 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     if canvas := webp_canvas(content):
         # Pillow's WebP plug-in allocates the canvas when it opens the file.
         limits.check_size(*canvas)
+    if too_many_parts(content):
+        raise ImageTooLargeError(
+            "the image is cut into more parts than any picture needs; write the file again"
+        )
     if not png_data_intact(content):
         # Pillow's PNG plug-in would show whatever the damaged stream decompresses to.
         raise CorruptImageError("the image's checksum is wrong; send the file again")

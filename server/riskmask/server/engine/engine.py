@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits, decode
 from riskmask.server.engine.errors import UnknownCodecError
 from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats
+from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
 from riskmask.server.engine.policy import check_policy
 from riskmask.server.engine.rate import RateCurves
@@ -42,8 +43,13 @@ class InferenceBackend(Protocol):
         """Of the model's file."""
         ...
 
-    def predict(self, image: NDArray[np.uint8]) -> Prediction:
-        """Maps of a (H, W, 3) uint8 RGB image; callable from many threads."""
+    def predict(self, image: NDArray[np.uint8], before_tile: Callable[[], None]) -> Prediction:
+        """Maps of a (H, W, 3) uint8 RGB image; callable from many threads.
+
+        Args:
+            image: the picture.
+            before_tile: called before each part of the work; what it raises ends the work.
+        """
         ...
 
 
@@ -102,22 +108,33 @@ class Engine:
             known |= packaged_profiles(profiles)
         return cls(Predictor(path, threads=threads), known, limits)
 
-    def analyze(self, request: AnalysisRequest) -> Analysis:
+    def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
         """Answer one request.
 
+        Args:
+            request: the question.
+            job: asked before each stage and each tile whether the answer is still wanted; learns
+                how long each stage took.
+
         Raises:
-            EngineError: the request cannot be answered; its subclass and ``reason`` say why.
+            EngineError: the request cannot be answered, or its answer is no longer wanted; its
+                subclass and ``reason`` say why.
             AssetError: the model failed.
         """
+        job = job or Job()
+        job.check()
         check_target(request.target)
         check_policy(request.policy)
         check_hint_formats(request.hint_formats)
         profile = self.profiles.get(request.codec)
         if profile is None:
             raise UnknownCodecError(request.codec, self.profiles)
-        decoded = decode(request.image, self.limits)
-        prediction = self._predictor.predict(decoded.pixels)
-        return self._answer(request, profile, decoded, prediction)
+        with job.stage(Stage.DECODE):
+            decoded = decode(request.image, self.limits)
+        with job.stage(Stage.PREDICT):
+            prediction = self._predictor.predict(decoded.pixels, job.check)
+        with job.stage(Stage.CONCLUDE):
+            return self._answer(request, profile, decoded, prediction)
 
     def _answer(
         self,

@@ -1,4 +1,4 @@
-"""What a caller can get wrong.
+"""What a caller can get wrong, and how a caller can end what it began.
 
     EngineError
     ├── InvalidImageError           INVALID_IMAGE
@@ -9,7 +9,9 @@
     ├── UnknownCodecError           UNKNOWN_CODEC
     ├── InvalidTargetError          INVALID_TARGET
     ├── InvalidPolicyError          INVALID_POLICY
-    └── UnknownHintFormatError      UNKNOWN_HINT_FORMAT
+    ├── UnknownHintFormatError      UNKNOWN_HINT_FORMAT
+    ├── ExpiredError                DEADLINE_EXCEEDED
+    └── AbandonedError              CANCELLED
 
 Each class has a ``reason``, which is stable, and a message that says what to do. What is wrong
 with the service itself is an ``AssetError`` of ``riskmask.model.runtime.errors``.
@@ -85,6 +87,18 @@ class UnknownHintFormatError(EngineError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no hint format {name[:64]!r}; use one of {_listed(known)}")
+
+
+class ExpiredError(EngineError):
+    """The time that the caller allowed is over."""
+
+    reason: ClassVar[str] = "DEADLINE_EXCEEDED"
+
+
+class AbandonedError(EngineError):
+    """The caller has gone and wants no answer."""
+
+    reason: ClassVar[str] = "CANCELLED"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -47,14 +47,19 @@ def advise(
 
     Returns:
         Quality, subsampling and size with optimised Huffman tables; the finest quality of the
-        profile where none is safe.
+        profile, and not safe, where none is.
     """
     safe = image_safe_level(curves, policy, profile.coarsest_level, profile.finest_level)
     level = profile.finest_level if safe is None else safe
-    quality = math.ceil(profile.quality_of_level(level) - 1e-9)
-    quality = min(max(quality, LOWEST_QUALITY), HIGHEST_QUALITY)
+    wanted = math.ceil(profile.quality_of_level(level) - 1e-9)
+    quality = min(max(wanted, LOWEST_QUALITY), HIGHEST_QUALITY)
     subsampling = FULL_COLOUR if at_risk else HALVED_COLOUR
-    return JpegAdvice(quality, subsampling, estimate_bytes(pixels, quality, subsampling))
+    return JpegAdvice(
+        quality=quality,
+        subsampling=subsampling,
+        estimated_bytes=estimate_bytes(pixels, quality, subsampling),
+        safe=safe is not None and wanted <= quality,
+    )
 
 
 def estimate_bytes(pixels: NDArray[np.uint8], quality: int, subsampling: str) -> int:

@@ -28,6 +28,8 @@ BAND_PIXELS = 1 << 20
 ORIENTATION = 0x0112  # EXIF and TIFF tag
 WIDE_MODES = frozenset({"I", "F"})
 SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+# PNG grey of fewer bits: what one step is in 8 bits.
+GREY_STEPS = {"L;2": 85, "L;4": 17}
 # Descriptions that cameras, browsers and services give to profiles which are sRGB already.
 SRGB_NAMES = ("srgb", "c2", "urgb", "gimp built-in srgb", "artifex srgb")
 
@@ -69,7 +71,9 @@ def upright_rgb(image: ImageFile) -> tuple[Pixels, tuple[str, ...]]:
             "samples of 32 bits have no defined white; send 8 or 16 bits per sample"
         )
     notes: list[str] = []
-    sixteen = image.mode in SIXTEEN_BIT_MODES or _stored_in_16_bits(image)
+    stored_as = _stored_as(image)
+    sixteen = image.mode in SIXTEEN_BIT_MODES or ";16" in stored_as
+    unkeyed = _fit_transparent_key(image, stored_as)
     turned = _orientation(image) != 1
     pictures = _more_pictures(image)
     try:
@@ -86,6 +90,8 @@ def upright_rgb(image: ImageFile) -> tuple[Pixels, tuple[str, ...]]:
         notes.append("only the first picture was analysed")
     if sixteen:
         notes.append("16 bits per sample were scaled to 8")
+    if unkeyed:
+        notes.append("its transparent colour of 16 bits per sample was ignored")
     # Pillow itself turns TIFFs upright while loading and then says 1.
     view = STORED_VIEW[_orientation(image)]
     if turned:
@@ -105,15 +111,19 @@ def _converted(image: Image.Image, view: Callable[[Pixels], Pixels]) -> tuple[Pi
     pixels = np.empty((width, height, 3) if swapped else (height, width, 3), np.uint8)
     stored = view(pixels)
     transparent = image.has_transparency_data and image.mode not in SIXTEEN_BIT_MODES
+    key = image.info.get("transparency") if image.mode in SIXTEEN_BIT_MODES else None
     seen_through = False
     rows = max(BAND_PIXELS // width, 1)
     try:
         for top in range(0, height, rows):
             bottom = min(top + rows, height)
             band = image.crop((0, top, width, bottom))
-            if image.mode in SIXTEEN_BIT_MODES:
-                band = Image.fromarray(_eight_bits(np.asarray(band)))
             alpha = _alpha(band) if transparent else None
+            if image.mode in SIXTEEN_BIT_MODES:
+                samples = np.asarray(band)
+                if isinstance(key, int):
+                    alpha = np.where(samples == key, 0, 255).astype(np.uint8)
+                band = Image.fromarray(_eight_bits(samples))
             rgb = np.asarray(convert(band))
             if alpha is not None and alpha.min() < 255:
                 seen_through = True
@@ -186,12 +196,28 @@ def _eight_bits(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
-def _stored_in_16_bits(image: ImageFile) -> bool:
-    """Whether Pillow will drop the low byte of 16-bit colour samples."""
+def _stored_as(image: ImageFile) -> str:
+    """Pillow's name for the samples in the file, such as ``L;4`` or ``RGB;16B``, else nothing."""
     for tile in image.tile:
         arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
-        if arguments and isinstance(arguments[0], str) and ";16" in arguments[0]:
-            return True
+        if arguments and isinstance(arguments[0], str) and ";" in arguments[0]:
+            return arguments[0]
+    return ""
+
+
+def _fit_transparent_key(image: ImageFile, stored_as: str) -> bool:
+    """Scales a PNG's transparent colour as Pillow scales its samples, which Pillow itself does not.
+
+    Returns:
+        Whether the colour had to be dropped: of 16-bit colours Pillow keeps one byte alone, which
+        would make their neighbours transparent too.
+    """
+    key = image.info.get("transparency")
+    if isinstance(key, tuple) and ";16" in stored_as:
+        del image.info["transparency"]
+        return True
+    if isinstance(key, int) and stored_as in GREY_STEPS:
+        image.info["transparency"] = key * GREY_STEPS[stored_as]
     return False
 
 

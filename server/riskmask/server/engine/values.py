@@ -31,6 +31,7 @@ class ReasonCode(Enum):
     NO_SMALLER_SAFE_NEURAL_RATE = "NO_SMALLER_SAFE_NEURAL_RATE"
     JPEG_EXCEEDS_TARGET = "JPEG_EXCEEDS_TARGET"
     RATE_OUT_OF_RANGE = "RATE_OUT_OF_RANGE"
+    JPEG_AT_RISK = "JPEG_AT_RISK"
 
 
 class Mask(Enum):
@@ -173,11 +174,19 @@ class Region:
 
 @dataclass(frozen=True)
 class JpegAdvice:
-    """The JPEG to fall back to: Pillow/libjpeg quality 1..95, subsampling, expected size."""
+    """The JPEG to fall back to.
+
+    Attributes:
+        quality: of Pillow and libjpeg, 1..95.
+        subsampling: ``4:4:4``, ``4:2:2`` or ``4:2:0``.
+        estimated_bytes: of the file.
+        safe: whether it holds no region; False where not even the finest quality does.
+    """
 
     quality: int
     subsampling: str
     estimated_bytes: int
+    safe: bool
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""One analysis under way: when it has to stop, and how long each of its stages took."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from riskmask.server.engine.errors import AbandonedError, ExpiredError
+
+
+class Stage(StrEnum):
+    """A part of the way whose time is told."""
+
+    QUEUE = "queue"
+    DECODE = "decode"
+    PREDICT = "predict"
+    CONCLUDE = "post-process"
+
+
+class Job:
+    """Carries a caller's patience to the thread that works for it.
+
+    Attributes:
+        seconds: how long each stage took that is over.
+    """
+
+    def __init__(self, allowed: float | None = None) -> None:
+        """Starts the clock.
+
+        Args:
+            allowed: seconds until nobody wants the answer any more; None for no end.
+        """
+        self._deadline = math.inf if allowed is None else time.monotonic() + allowed
+        self._abandoned = threading.Event()
+        self.seconds: dict[Stage, float] = {}
+
+    def abandon(self) -> None:
+        """From any thread: the answer is no longer wanted."""
+        self._abandoned.set()
+
+    def check(self) -> None:
+        """From the thread that works, between two steps.
+
+        Raises:
+            AbandonedError: the caller has gone.
+            ExpiredError: the caller's time is over.
+        """
+        if self._abandoned.is_set():
+            raise AbandonedError("the caller has cancelled this analysis")
+        if time.monotonic() >= self._deadline:
+            raise ExpiredError("no answer within the time allowed; allow more, or send less")
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Checks, and measures what is done inside."""
+        self.check()
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = time.perf_counter() - start
