@@ -33,7 +33,7 @@ PRECISION = {
     "ffmpeg-addroi": (QP, 1),
     "x264": (1e-5, 1),
     "x265": (1e-5, 1),
-    "kvazaar": (QP, 1),
+    "kvazaar": (QP, 4),
     "svt-av1": (QINDEX, 4),
     "libaom": (4 * QINDEX, 1),
     "libvpx": (4 * QINDEX, 1),
@@ -158,7 +158,7 @@ def half_fine() -> CanonicalMap:
 
 
 EXPECTED: dict[str, Callable[[bytes], Any]] = {
-    "kvazaar": lambda data: data == struct.pack("<2i6b", 3, 2, -4, 0, 0, 0, 0, 0),
+    "kvazaar": lambda data: data == struct.pack("<2ib", 1, 1, -4),
     "svt-av1": lambda data: data == b"0 -26\n",
     "nvenc-hevc": lambda data: data == struct.pack("2b", -4, 0),
     "android-qp-map": lambda data: data == struct.pack("6b", -4, 0, 0, 0, 0, 0),
