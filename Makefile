@@ -68,5 +68,5 @@ $(DEMO): $(REQUIREMENTS) | $(VENV)/created.stamp
 	@touch $@
 
 $(TEST): $(REQUIREMENTS) | $(VENV)/created.stamp
-	$(INSTALL) --editable '.[server,verify,train,dev]'
+	$(INSTALL) --editable '.[server,verify,train,encoders,dev]'
 	@touch $(DEMO) $@

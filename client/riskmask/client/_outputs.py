@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -18,17 +19,21 @@ from riskmask.client._types import Analysis, Mask, MaskType
 OVERLAY_LONGEST = 2400
 
 
-def output_paths(image: Path, folder: Path) -> tuple[Path, Path, Path]:
-    """``NAME.json``, ``NAME.risk.png`` and ``NAME.overlay.png``; NAME keeps its extension."""
+def output_paths(image: Path, folder: Path, formats: Iterable[str] = ()) -> tuple[Path, ...]:
+    """``NAME.json``, ``NAME.risk.png`` and ``NAME.overlay.png``; NAME keeps its extension.
+
+    And ``NAME.FORMAT.hint`` for each hint format.
+    """
     return (
         folder / f"{image.name}.json",
         folder / f"{image.name}.risk.png",
         folder / f"{image.name}.overlay.png",
+        *(folder / f"{image.name}.{name}.hint" for name in formats),
     )
 
 
 def write_outputs(image: Path, analysis: Analysis, folder: Path, threshold: float) -> None:
-    """Writes the three files; each appears whole or not at all.
+    """Writes the three files and the hints; each appears whole or not at all.
 
     Args:
         image: the file that was analysed.
@@ -39,7 +44,10 @@ def write_outputs(image: Path, analysis: Analysis, folder: Path, threshold: floa
     Raises:
         OSError: the image cannot be read again, or a file cannot be written.
     """
-    as_json, as_risk, as_overlay = output_paths(image, folder)
+    formats = [hint.format for hint in analysis.hints]
+    as_json, as_risk, as_overlay, *as_hints = output_paths(image, folder, formats)
+    for path, hint in zip(as_hints, analysis.hints, strict=True):
+        write_atomically(path, partial(_write, hint.data))
     cells = analysis.mask(MaskType.RISK)
     size = (analysis.image.width, analysis.image.height)
     full = risk_picture(cells, size, size)
@@ -49,6 +57,10 @@ def write_outputs(image: Path, analysis: Analysis, folder: Path, threshold: floa
     picture = load_for_display(image, OVERLAY_LONGEST)
     overlay = draw_overlay(picture, risk_picture(cells, size, picture.size), analysis, threshold)
     write_atomically(as_overlay, lambda file: overlay.save(file, "PNG"))
+
+
+def _write(data: bytes, file: BinaryIO) -> None:
+    file.write(data)
 
 
 def risk_picture(mask: Mask, image: tuple[int, int], size: tuple[int, int]) -> Image.Image:

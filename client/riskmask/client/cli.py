@@ -60,6 +60,10 @@ def analyze(
     threshold: Annotated[
         float, typer.Option(help="Risk from which on a pixel belongs to a region, in (0, 1).")
     ] = DEFAULT_THRESHOLD,
+    hint: Annotated[
+        list[str] | None,
+        typer.Option(help="Also write NAME.FORMAT.hint, repeatable; riskmask info lists them."),
+    ] = None,
     model: Model = None,
     profiles: Profiles = None,
     timeout: Timeout = 120.0,
@@ -67,6 +71,9 @@ def analyze(
     """Say what a codec would change in images: decision, reasons, regions."""
     if sum(size is not None for size in (bpp, size_bytes, quality)) > 1:
         fail("--bpp, --bytes and --quality exclude one another; give one of them")
+    formats = tuple(dict.fromkeys(hint or ()))
+    if formats and out is None:
+        fail("--hint writes files; name their folder with --out")
     run = Run(
         options={
             "codec": codec,
@@ -74,6 +81,7 @@ def analyze(
             "size_bytes": size_bytes,
             "quality": quality,
             "threshold": threshold,
+            "hint_formats": formats,
         },
         out=out,
         threshold=threshold,
@@ -83,7 +91,8 @@ def analyze(
     with errors_on_one_line():
         files = collect(images)
         if out is not None:
-            check_names(files, (path for file in files for path in output_paths(file, out)))
+            outputs = (path for file in files for path in output_paths(file, out, formats))
+            check_names(files, outputs)
             out.mkdir(parents=True, exist_ok=True)
         with connect(address, model, profiles, timeout) as client:
             failed = run.over(files, client)
@@ -212,4 +221,7 @@ def fail(message: str) -> NoReturn:
 
 def main() -> None:
     """The ``riskmask`` command."""
+    # each adds its command to the app
+    from riskmask.client import cli_encode, cli_hints  # noqa: F401
+
     app(prog_name="riskmask")

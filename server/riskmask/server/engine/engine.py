@@ -19,7 +19,8 @@ from riskmask.server.engine.allocate import allocate
 from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits, decode
 from riskmask.server.engine.errors import UnknownCodecError
-from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap
+from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats, export_hints
 from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
 from riskmask.server.engine.policy import check_policy
@@ -182,9 +183,16 @@ class Engine:
             risk_area_fraction=regions.area / rates.pixels,
             safe_bpp=safe_bpp,
             jpeg=jpeg_advice,
-            hints=tuple(
-                HINT_FORMATS[name].export(allocation.levels)
-                for name in dict.fromkeys(request.hint_formats)
+            hints=export_hints(
+                request.hint_formats,
+                CanonicalMap(
+                    levels=allocation.levels,
+                    width=prediction.width,
+                    height=prediction.height,
+                    base_level=target.level,
+                    jpeg=jpeg_advice,
+                    profiles=self.profiles,
+                ),
             ),
             masks=tuple(render(mask, prediction, risk) for mask in dict.fromkeys(request.masks)),
             model=self.model,

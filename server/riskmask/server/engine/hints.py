@@ -9,8 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.server.engine.errors import UnknownHintFormatError
+from riskmask.server.engine.hint_formats.android import AndroidQpMap, AndroidQpRects
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap
+from riskmask.server.engine.hint_formats.ffmpeg_roi import FfmpegAddroi, FfmpegRoi
+from riskmask.server.engine.hint_formats.jpeg_ai import JpegAi
+from riskmask.server.engine.hint_formats.kvazaar import Kvazaar
 from riskmask.server.engine.hint_formats.neural_quality import NeuralQuality
+from riskmask.server.engine.hint_formats.nvenc import Nvenc
+from riskmask.server.engine.hint_formats.qp import (
+    QINDEX_PER_OCTAVE,
+    QP_PER_OCTAVE,
+    QP_RANGE,
+)
+from riskmask.server.engine.hint_formats.quality_advice import QualityAdvice
 from riskmask.server.engine.hint_formats.riskmask_levels import RiskmaskLevels
+from riskmask.server.engine.hint_formats.segment_map import SegmentMap
+from riskmask.server.engine.hint_formats.svt_av1 import SvtAv1
+from riskmask.server.engine.hint_formats.x26x import QuantOffsets
 from riskmask.server.engine.values import HintPayload
 
 
@@ -27,17 +42,53 @@ class HintFormat(Protocol):
         """``EFFECTIVE``, ``NOT_EFFECTIVE_ON_STILLS`` or ``UNPROVEN``."""
         ...
 
-    def export(self, levels: NDArray[np.float32]) -> HintPayload:
-        """The bytes that the encoder reads.
+    def export(self, canonical: CanonicalMap) -> HintPayload:
+        """The bytes that the encoder reads, as near to the map as the format can say it.
+
+        Cells larger than a block get the finest level of their blocks.
+        """
+        ...
+
+    def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
+        """(R, C) float32 in [0, 7], the level that a hint asks of each block of 16x16 pixels.
+
+        Exporting what was parsed gives the same bytes.
 
         Args:
-            levels: (R, C) float32 in [0, 7], the wanted level per 16x16 block, raster.
+            data: a hint of this format.
+            like: the image and its base level; its levels are not looked at.
+
+        Raises:
+            HintError: it is none, is out of the format's range, or is another image's.
         """
         ...
 
 
+INT8 = 127
+
 HINT_FORMATS: dict[str, HintFormat] = {
-    hint.name: hint for hint in (RiskmaskLevels(), NeuralQuality())
+    hint.name: hint
+    for hint in (
+        RiskmaskLevels(),
+        NeuralQuality(),
+        FfmpegRoi(),
+        FfmpegAddroi(),
+        QuantOffsets("x264"),
+        QuantOffsets("x265"),
+        Kvazaar(),
+        SvtAv1(),
+        SegmentMap("libaom", "UNPROVEN"),
+        SegmentMap("libvpx", "NOT_EFFECTIVE_ON_STILLS"),
+        Nvenc("h264", 16, QP_PER_OCTAVE, QP_RANGE),
+        Nvenc("hevc", 32, QP_PER_OCTAVE, QP_RANGE),
+        Nvenc("av1", 64, QINDEX_PER_OCTAVE, INT8),
+        AndroidQpMap(),
+        AndroidQpRects(),
+        JpegAi(),
+        QualityAdvice("jpeg"),
+        QualityAdvice("webp"),
+        QualityAdvice("jpeg-xl"),
+    )
 }
 
 
@@ -46,3 +97,8 @@ def check_hint_formats(names: Iterable[str]) -> None:
     for name in names:
         if name not in HINT_FORMATS:
             raise UnknownHintFormatError(name, HINT_FORMATS)
+
+
+def export_hints(names: Iterable[str], canonical: CanonicalMap) -> tuple[HintPayload, ...]:
+    """One hint per registered name, in that order, each name once."""
+    return tuple(HINT_FORMATS[name].export(canonical) for name in dict.fromkeys(names))

@@ -1,1 +1,1 @@
-"""One file per hint format; ``riskmask.server.engine.hints`` registers them."""
+"""One file per encoder's hint; ``riskmask.server.engine.hints`` registers them."""

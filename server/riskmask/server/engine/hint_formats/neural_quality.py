@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.levels import FINEST
+from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+from riskmask.server.engine.hint_formats.grids import raster
 from riskmask.server.engine.values import HintPayload
-
-BLOCK = 16
 
 
 class NeuralQuality:
@@ -22,8 +22,17 @@ class NeuralQuality:
     name = "neural-quality"
     effectiveness = "EFFECTIVE"
 
-    def export(self, levels: NDArray[np.float32]) -> HintPayload:
+    def export(self, canonical: CanonicalMap) -> HintPayload:
         """(R, C) float32 levels as R x C x 4 bytes."""
-        rows, columns = levels.shape
-        data = np.clip(levels / np.float32(FINEST), 0.0, 1.0).astype("<f4").tobytes()
+        rows, columns = canonical.levels.shape
+        quality = np.clip(canonical.levels / np.float32(FINEST), 0.0, 1.0)
+        data = quality.astype("<f4").tobytes()
         return HintPayload(self.name, data, columns, rows, BLOCK, self.effectiveness)
+
+    def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
+        """The levels of the qualities."""
+        rows, columns = like.levels.shape
+        quality = raster(data, "<f4", (rows, columns), like, self.name)
+        if not ((quality >= 0.0) & (quality <= 1.0)).all():
+            raise HintError(f"a quality of {self.name} must lie in [0, 1]")
+        return (quality * FINEST).astype(np.float32)

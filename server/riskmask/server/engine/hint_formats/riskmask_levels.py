@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.levels import FINEST
+from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+from riskmask.server.engine.hint_formats.grids import raster
 from riskmask.server.engine.values import HintPayload
-
-BLOCK = 16
 
 
 class RiskmaskLevels:
@@ -20,8 +21,16 @@ class RiskmaskLevels:
     name = "riskmask-levels"
     effectiveness = "EFFECTIVE"
 
-    def export(self, levels: NDArray[np.float32]) -> HintPayload:
+    def export(self, canonical: CanonicalMap) -> HintPayload:
         """(R, C) float32 levels as R x C x 4 bytes."""
-        rows, columns = levels.shape
-        data = levels.astype("<f4").tobytes()
+        rows, columns = canonical.levels.shape
+        data = canonical.levels.astype("<f4").tobytes()
         return HintPayload(self.name, data, columns, rows, BLOCK, self.effectiveness)
+
+    def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
+        """The levels."""
+        rows, columns = like.levels.shape
+        levels = raster(data, "<f4", (rows, columns), like, self.name)
+        if not ((levels >= 0.0) & (levels <= FINEST)).all():
+            raise HintError(f"a level of {self.name} must lie in [0, {FINEST:g}]")
+        return levels.astype(np.float32)

@@ -1,0 +1,88 @@
+"""``riskmask encode``: one picture, one encoder, one size, with the bits where the risk is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import numpy as np
+import typer
+
+from riskmask.client._messages import Options
+from riskmask.client._outputs import write_atomically
+from riskmask.client._picture import load_for_display
+from riskmask.client.cli import (
+    Address,
+    Model,
+    Profiles,
+    Timeout,
+    app,
+    connect,
+    errors_on_one_line,
+    fail,
+)
+from riskmask.client.cli_hints import MEANING, Bpp, Bytes, OnePicture, analyze_for, say
+
+WHOLE: Final = 1 << 20  # pixels of a side that nothing is reduced to
+
+
+@app.command()
+def encode(
+    image: OnePicture,
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    target: Annotated[
+        str, typer.Option("--for", help="Encoder: hyperprior, jpeg, kvazaar, x264 or x265.")
+    ],
+    size_bytes: Bytes = None,
+    bpp: Bpp = None,
+    uniform: Annotated[
+        bool, typer.Option("--uniform", help="Code all of the picture alike, without a hint.")
+    ] = False,
+    address: Address = None,
+    model: Model = None,
+    profiles: Profiles = None,
+    timeout: Timeout = 120.0,
+) -> None:
+    """Encode a still at a size, as close under it as the encoder's quantiser allows."""
+    if (size_bytes is None) == (bpp is None):
+        fail("say how large the file may be: --bytes or --bpp, one of them")
+    if (size_bytes or bpp or 0) <= 0:
+        fail("--bytes and --bpp must be over 0")
+    from riskmask.model.encoders import find_encoder
+    from riskmask.model.encoders.errors import EncoderError
+
+    try:
+        with errors_on_one_line():
+            encoder = find_encoder(target)
+            suffix = out.suffix.lower()
+            if suffix not in encoder.suffixes:
+                fail(f"{target} writes {', '.join(encoder.suffixes)}; name {out} so")
+            if out.resolve() == image.resolve():
+                fail(f"{out} is the image itself; choose another file with -o")
+            hint, lines = None, []
+            if not uniform:
+                options: Options = {"bpp": bpp, "size_bytes": size_bytes}
+                with connect(address, model, profiles, timeout) as client:
+                    analysis = analyze_for(client, image, target, encoder.hint_format, options)
+                hint = analysis.hints[0].data
+                lines.append(
+                    f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
+                    f"{analysis.target.bpp:.3g} bpp; {analysis.hints[0].format} hint: "
+                    f"{MEANING[analysis.hints[0].effectiveness]}"
+                )
+            pixels = np.asarray(load_for_display(image, WHOLE))
+            height, width = pixels.shape[:2]
+            asked = size_bytes if size_bytes is not None else int((bpp or 0) * height * width / 8)
+            encoded = encoder.encode(pixels, max(asked, 1), hint, suffix)
+            write_atomically(out, lambda file: file.write(encoded.data))
+    except EncoderError as error:
+        fail(str(error))
+    reached = len(encoded.data)
+    share = 100 * reached / asked if asked else 100.0
+    end = ", the finest there is" if encoded.finest else ""
+    say(
+        *lines,
+        f"{out}: {reached} bytes of {asked} ({share:.1f}%), {8 * reached / (height * width):.3g} "
+        f"bpp, {encoded.quality}{end}",
+        *encoded.notes,
+    )

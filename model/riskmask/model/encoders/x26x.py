@@ -1,0 +1,128 @@
+"""x264 and x265 through PyAV: one key frame, its regions of interest as FFmpeg side data.
+
+Constant rate factor, since constant QP switches off adaptive quantisation, and with it the regions.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from io import BytesIO
+from typing import TypeAlias
+
+import av
+import numpy as np
+from av.bitstream import BitStreamFilterContext
+from av.filter import Graph
+from numpy.typing import NDArray
+
+from riskmask.model.encoders.base import Encoded, finest_within, padding_note
+from riskmask.model.encoders.errors import EncoderFailedError
+from riskmask.model.encoders.regions import addroi_arguments
+
+COARSEST_CRF = 51
+STEPS = 16  # of one crf
+CLOCK = Fraction(1, 25)
+BT709, LIMITED = 1, 1  # numbers of ISO/IEC 23091-4 and of FFmpeg's AVColorRange
+SRGB_CURVE = 13
+VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
+FORMATS = {".mp4": "mp4", ".h264": "h264", ".264": "h264", ".hevc": "hevc", ".265": "hevc"}
+
+
+class X26x:
+    """4:2:0, BT.709, preset medium, one thread, so that a file depends on nothing but its input."""
+
+    hint_format = "ffmpeg-roi"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._options = {"preset": "medium"}
+        if name == "x264":
+            self.suffixes: tuple[str, ...] = (".mp4", ".h264", ".264")
+            # The settings that x264 writes into the stream are 700 bytes; a still has no room.
+            self._filter: str | None = "filter_units=remove_types=6"
+            self._options["x264-params"] = "threads=1"
+        else:
+            self.suffixes = (".mp4", ".hevc", ".265")
+            self._filter = None
+            # Quantiser groups as small as the map's blocks; without its settings in the stream.
+            self._options["x265-params"] = (
+                "pools=none:frame-threads=1:qg-size=16:info=0:log-level=none"
+            )
+
+    def encode(
+        self, image: NDArray[np.uint8], size_bytes: int, hint: bytes | None, suffix: str
+    ) -> Encoded:
+        """See :class:`~riskmask.model.encoders.base.Encoder`."""
+        height, width = image.shape[:2]
+        regions = [] if hint is None else addroi_arguments(hint, height, width)
+        even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = _frame(even, regions)
+
+        def coded(setting: int) -> bytes:
+            crf = COARSEST_CRF - setting / STEPS
+            try:
+                return self._file(frame, crf, FORMATS[suffix])
+            except av.FFmpegError as error:
+                raise EncoderFailedError(
+                    f"{self.name} refused a picture of {width}x{height} pixels: {error.strerror}"
+                ) from None
+
+        settings = COARSEST_CRF * STEPS + 1
+        setting, data = finest_within(coded, settings, size_bytes, self.name)
+        return Encoded(
+            data,
+            quality=f"crf {COARSEST_CRF - setting / STEPS:g}",
+            finest=setting == settings - 1,
+            notes=padding_note(height, width, even.shape[0], even.shape[1]),
+        )
+
+    def _file(self, frame: av.VideoFrame, crf: float, container: str) -> bytes:
+        buffer = BytesIO()
+        with av.open(buffer, "w", format=container) as output:
+            stream = output.add_stream(f"lib{self.name}", rate=1 / CLOCK)
+            if not isinstance(stream, av.VideoStream):
+                raise EncoderFailedError(f"lib{self.name} is no video encoder in this FFmpeg")
+            stream.width, stream.height = frame.width, frame.height
+            stream.pix_fmt = "yuv420p"
+            context = stream.codec_context
+            context.colorspace, context.color_primaries = BT709, BT709
+            context.color_trc, context.color_range = SRGB_CURVE, LIMITED
+            stream.options = {**self._options, "crf": f"{crf:g}"}
+            for packet in self._packets(stream, frame):
+                # One picture: whatever the encoder's delay, it is shown at once.
+                packet.stream, packet.time_base = stream, CLOCK
+                packet.pts, packet.dts, packet.duration = 0, 0, 1
+                output.mux(packet)
+        return buffer.getvalue()
+
+    def _packets(self, stream: av.VideoStream, frame: av.VideoFrame) -> list[VideoPacket]:
+        packets = [*stream.encode(frame), *stream.encode(None)]
+        if self._filter is None:
+            return packets
+        unwanted = BitStreamFilterContext(self._filter, in_stream=stream)
+        return [kept for packet in (*packets, None) for kept in unwanted.filter(packet)]
+
+
+def _frame(image: NDArray[np.uint8], regions: list[str]) -> av.VideoFrame:
+    """The picture as YCbCr 4:2:0 with its regions."""
+    height, width = image.shape[:2]
+    graph = Graph()
+    last = source = graph.add(
+        "buffer",
+        f"video_size={width}x{height}:pix_fmt=yuv420p:time_base={CLOCK}:colorspace=bt709:range=tv",
+    )
+    for arguments in regions:
+        added = graph.add("addroi", arguments)
+        last.link_to(added)
+        last = added
+    sink = graph.add("buffersink")
+    last.link_to(sink)
+    graph.configure()
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+    frame = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+    frame.pts, frame.time_base, frame.color_range = 0, CLOCK, LIMITED
+    source.push(frame)
+    made = sink.pull()
+    if not isinstance(made, av.VideoFrame):
+        raise EncoderFailedError("FFmpeg's addroi filter gave no frame back")
+    return made

@@ -1,0 +1,70 @@
+"""From blocks of 16x16 pixels to an encoder's own cells and back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+
+
+def snapped(offsets: NDArray[np.float64], cell: int, *, finer: int) -> NDArray[np.float64]:
+    """Offsets per cell of 16, 32, 64 … pixels; a cell gets the finest that a block of it wants.
+
+    Args:
+        offsets: (R, C) per block of 16x16.
+        cell: side in pixels, a multiple of 16.
+        finer: +1 where a larger offset means more bits, -1 where a smaller one does.
+    """
+    side = cell // BLOCK
+    rows, columns = offsets.shape
+    pad = ((0, -rows % side), (0, -columns % side))
+    whole = np.pad(offsets * finer, pad, constant_values=-np.inf)
+    cells = whole.reshape(whole.shape[0] // side, side, whole.shape[1] // side, side)
+    return np.asarray(cells.max(axis=(1, 3)) * finer)
+
+
+def spread(cells: NDArray[np.float64], cell: int, like: CanonicalMap) -> NDArray[np.float64]:
+    """Offsets per block of 16x16 from cells of 16, 32, 64 … pixels."""
+    side, (rows, columns) = cell // BLOCK, like.levels.shape
+    return np.asarray(cells.repeat(side, axis=0).repeat(side, axis=1)[:rows, :columns])
+
+
+def quantised(offsets: NDArray[np.float64], lowest: int, highest: int) -> NDArray[np.int64]:
+    """The nearest whole numbers in a range."""
+    return np.asarray(np.clip(np.round(offsets), lowest, highest).astype(np.int64))
+
+
+def at_most(values: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The same with at most so many distinct values: evenly spaced ones, where there are more.
+
+    Smallest and largest are kept, so doing it twice changes nothing.
+    """
+    if np.unique(values).size <= count:
+        return values
+    allowed = np.unique(np.round(np.linspace(values.min(), values.max(), count))).astype(np.int64)
+    nearest = np.abs(values[..., None] - allowed).argmin(axis=-1)
+    return np.asarray(allowed[nearest])
+
+
+def cells_of(like: CanonicalMap, cell: int) -> tuple[int, int]:
+    """Rows and columns of cells of an image."""
+    return -(-like.height // cell), -(-like.width // cell)
+
+
+def raster(
+    data: bytes, dtype: DTypeLike, shape: tuple[int, int], like: CanonicalMap, name: str
+) -> NDArray[np.float64]:
+    """A raster of numbers, row after row.
+
+    Raises:
+        HintError: it is another image's.
+    """
+    kind = np.dtype(dtype)
+    expected = shape[0] * shape[1] * kind.itemsize
+    if len(data) != expected:
+        raise HintError(
+            f"this {name} hint has {len(data)} bytes; an image of {like.width}x{like.height} "
+            f"pixels needs {expected}"
+        )
+    return np.frombuffer(data, kind).reshape(shape).astype(np.float64)
