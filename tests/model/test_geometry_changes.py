@@ -38,8 +38,9 @@ def test_a_moved_patch_is_found_with_its_direction(
     # "+2.5 to the right, -0.1 down"
     right = float(largest.evidence.split(";")[1].split()[0])
     down = float(largest.evidence.split(" right, ")[1].split()[0])
-    assert abs(right - by[0]) < 1.5
-    assert abs(down - by[1]) < 1.5
+    # the median over the whole area, its still rim included
+    assert abs(right - by[0]) < 1 + 0.3 * abs(by[0])
+    assert abs(down - by[1]) < 1 + 0.3 * abs(by[1])
 
 
 @pytest.mark.parametrize(("degrees", "scale"), [(8.0, 1.0), (0.0, 1.15)])

@@ -43,7 +43,7 @@ def garden(sources: Sources, reader: FaceReader) -> Garden:
 
 @pytest.fixture(scope="module")
 def planted(garden: Garden) -> dict[str, list[Pair]]:
-    return {name: list(garden.planted(name, 4)) for name in PLANTED}
+    return {name: list(garden.planted(name, 2)) for name in PLANTED}
 
 
 def test_the_examples_have_faces_and_our_own_icons(sources: Sources) -> None:
@@ -55,7 +55,7 @@ def test_the_examples_have_faces_and_our_own_icons(sources: Sources) -> None:
 def test_the_picture_differs_at_the_plant_and_nowhere_else(
     planted: dict[str, list[Pair]], name: str
 ) -> None:
-    assert len(planted[name]) == 4
+    assert len(planted[name]) == 2
     for pair in planted[name]:
         assert pair.plant is not None
         assert pair.plant.annotator == name
@@ -76,12 +76,12 @@ def test_the_picture_differs_at_the_plant_and_nowhere_else(
 def test_the_same_seed_plants_the_same(
     sources: Sources, reader: FaceReader, planted: dict[str, list[Pair]], name: str
 ) -> None:
-    again = list(Garden(sources, reader, seed=5).planted(name, 2))
-    for one, other in zip(planted[name], again, strict=False):
-        np.testing.assert_array_equal(one.altered, other.altered)
-        assert one.plant is not None
-        assert other.plant is not None
-        np.testing.assert_array_equal(one.plant.mask, other.plant.mask)
+    again = list(Garden(sources, reader, seed=5).planted(name, 1))
+    one, other = planted[name][0], again[0]
+    np.testing.assert_array_equal(one.altered, other.altered)
+    assert one.plant is not None
+    assert other.plant is not None
+    np.testing.assert_array_equal(one.plant.mask, other.plant.mask)
     another = next(Garden(sources, reader, seed=6).planted(name, 1))
     assert another.altered.shape != planted[name][0].altered.shape or (
         (another.altered != planted[name][0].altered).any()

@@ -34,7 +34,8 @@ def test_a_contour_that_vanished_is_found_where_it_was() -> None:
     assert 130 < int(finding.evidence.split()[0]) < 190  # around a square of 40
     assert finding.mask is not None
     rows, columns = np.nonzero(finding.mask)
-    assert (rows.min(), rows.max()) == (9, 20) or (rows.min(), rows.max()) == (10, 19)
+    assert 9 <= rows.min() <= 10
+    assert 19 <= rows.max() <= 20
     assert 14 <= columns.min() <= 15
     assert 24 <= columns.max() <= 25
 

@@ -82,7 +82,7 @@ class AmplitudeExamination:
 
 def look_at(image: NDArray[np.uint8]) -> Look:
     """Colour and detail of a picture, (H, W, 3) uint8 RGB."""
-    lab = np.asarray(rgb2lab(image), dtype=np.float32)  # type: ignore[no-untyped-call]
+    lab = np.asarray(rgb2lab(image), dtype=np.float32)
     lightness = np.ascontiguousarray(lab[..., 0])
     detail = lightness - cv2.GaussianBlur(lightness, (0, 0), _FINE)
     return Look(

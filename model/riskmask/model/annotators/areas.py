@@ -63,7 +63,8 @@ def connected_areas(
     joined = cells.astype(np.uint8)
     if bridge:
         side = 2 * ((bridge + 1) // 2) + 1
-        joined = cv2.dilate(joined, np.ones((side, side), dtype=np.uint8))
+        kernel = np.ones((side, side), dtype=np.uint8)
+        joined = np.asarray(cv2.dilate(joined, kernel), dtype=np.uint8)
     count, numbers = cv2.connectedComponents(joined, connectivity=8)
     for number in range(1, count):
         mask = np.asarray((numbers == number) & cells)

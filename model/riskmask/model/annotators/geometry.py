@@ -1,8 +1,8 @@
 """Geometry: what is still there, in another place. Dense registration between both pictures.
 
-Optical flow always answers; it is believed where there is texture in both directions, where the
-way there and the way back agree, and where undoing the movement explains most of the difference.
-Blur and noise are not undone by any movement, so they are not called one.
+Optical flow always answers; it is believed where both pictures have texture in both directions,
+where the way there and the way back agree, and where undoing the movement explains most of the
+difference. Blur and noise are not undone by any movement, so they are not called one.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from riskmask.model.annotators.registration import register, smooth_grey
 
 MOVED = 1.0  # pixels
 MOVED_TOP = 8.0  # the movement of severity 1, in pixels
-ROUND_TRIP = 0.7  # pixels by which the way there and back may miss
-CORNERS = 4.0  # grey values: contrast across the weaker direction that a place needs
-EXPLAINED = 0.5  # share of the difference that may be left once the movement is undone
+ROUND_TRIP = 0.8  # pixels by which the way there and back may miss
+CORNERS = 2.5  # grey values: contrast across the weaker direction that a place needs
+KEPT = 0.6  # share of that contrast which must still be there, or the place is blurred
+EXPLAINED = 0.55  # share of the difference that may be left once the movement is undone
 DIFFERENT = 3.0  # grey values by which the pictures must differ before that
 _REACH = 1.5  # cells: the neighbourhood's Gaussian
-_LEAST = 16  # cells that a finding needs, 256 pixels
+_LEAST = 10  # cells that a finding needs, 160 pixels
 
 
 class GeometryAnnotator:
@@ -45,17 +46,19 @@ class GeometryExamination:
     def __init__(self, original: NDArray[np.uint8]) -> None:
         self._original = original
         self._grey = smooth_grey(original)
-        self._textured = _weaker_contrast(self._grey) >= CORNERS
+        self._contrast = _weaker_contrast(self._grey)
 
     def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
         """Areas that moved by more than a pixel."""
         check_same_size(self._original, reconstruction)
-        found = register(self._grey, smooth_grey(reconstruction))
+        there = smooth_grey(reconstruction)
+        found = register(self._grey, there)
         movement = np.stack([_around(found.flow[..., 0]), _around(found.flow[..., 1])], axis=-1)
         distance = np.asarray(np.hypot(movement[..., 0], movement[..., 1]), dtype=np.float32)
         was, left = _around(found.before), _around(found.after)
         trusted = (
-            self._textured
+            (self._contrast >= CORNERS)
+            & (_weaker_contrast(there) >= KEPT * self._contrast)
             & (_around(found.miss) <= ROUND_TRIP)
             & (was >= DIFFERENT)
             & (left <= EXPLAINED * was)

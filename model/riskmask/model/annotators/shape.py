@@ -22,10 +22,10 @@ from riskmask.model.annotators.areas import (
 )
 from riskmask.model.annotators.base import Finding, KnownRegion, check_same_size
 
-STRONG = 8.0  # grey values a pixel, of the smoothed picture: an edge that nobody overlooks
-WEAK = 0.35  # share of an edge's strength that its counterpart needs
+STRONG = 6.0  # grey values a pixel, of the smoothed picture: an edge that nobody overlooks
+WEAK = 0.45  # share of an edge's strength that its counterpart needs
 TOLERANCE = 3  # pixels by which an edge may move
-LENGTH = 14  # pixels of contour that a finding needs
+LENGTH = 10  # pixels of contour that a finding needs
 LENGTH_TOP = 120  # the length of severity 1
 _SCALE = 1.5  # pixels: noise and fine texture are smoothed away
 _DIRECTIONS = 8  # an edge's counterpart lies in the same eighth of the circle or the next

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import draw
 
-from riskmask.model.annotators.areas import STRIDE
+from riskmask.model.annotators.areas import STRIDE as STRIDE
 from riskmask.model.annotators.base import Finding, KnownRegion
 from riskmask.model.levels import ANCHORS
 

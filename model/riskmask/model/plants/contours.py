@@ -38,7 +38,7 @@ def plant_contour(image: Pixels, generator: np.random.Generator) -> tuple[Pixels
 def changed_pixels(image: Pixels, altered: Pixels) -> NDArray[np.float32]:
     """1 where a pixel differs clearly, (H, W) float32."""
     difference = np.abs(image.astype(np.int16) - altered.astype(np.int16)).max(axis=-1)
-    return (difference >= _CHANGED).astype(np.float32)
+    return np.asarray(difference >= _CHANGED, dtype=np.float32)
 
 
 def _long_contours(image: Pixels) -> NDArray[np.intp]:
@@ -88,7 +88,7 @@ def _erased(
     filling = colours / np.maximum(near, 1e-3)[..., None]
     soft = cv2.GaussianBlur(hole.astype(np.float32) / 255, (0, 0), 1.5)[..., None]
     mixed = image + soft * (filling - image)
-    return np.clip(mixed, 0, 255).round().astype(np.uint8)
+    return np.asarray(np.clip(mixed, 0, 255).round(), dtype=np.uint8)
 
 
 def _drawn(image: Pixels, generator: np.random.Generator) -> Pixels | None:

@@ -147,9 +147,9 @@ def _dissolve(
     original = renderer.redraw(composition, composition.marks)
     region = original.regions[index]
     size = original.image.shape[0], original.image.shape[1]
-    weight = np.zeros(size, dtype=np.float32)
-    cv2.fillPoly(weight, [np.round(region.polygon).astype(np.int32)], (1.0,))
-    weight = cv2.dilate(weight, np.ones((9, 9), dtype=np.uint8))
+    place = np.zeros(size, dtype=np.uint8)
+    cv2.fillPoly(place, [np.round(region.polygon).astype(np.int32)], (1,))
+    weight = cv2.dilate(place, np.ones((9, 9), dtype=np.uint8)).astype(np.float32)
     soft = cv2.GaussianBlur(weight, (0, 0), 2.0)[..., None]
     blurred = cv2.GaussianBlur(original.image, (0, 0), width).astype(np.float32)
     mixed = original.image + soft * (blurred - original.image)

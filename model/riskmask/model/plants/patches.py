@@ -88,7 +88,7 @@ def _recoloured(image: Pixels, generator: np.random.Generator) -> Pixels:
     angle, distance = generator.uniform(0, 2 * np.pi), generator.uniform(18, 40)
     lab[..., 1] += distance * np.cos(angle)
     lab[..., 2] += distance * np.sin(angle)
-    rgb = np.asarray(lab2rgb(lab))  # type: ignore[no-untyped-call]
+    rgb = np.asarray(lab2rgb(lab))
     return np.clip(rgb * 255, 0, 255).round().astype(np.uint8)
 
 
@@ -109,4 +109,4 @@ def _grey(image: Pixels) -> NDArray[np.float32]:
 
 
 def _lab(image: Pixels) -> NDArray[np.float32]:
-    return np.asarray(rgb2lab(image), dtype=np.float32)  # type: ignore[no-untyped-call]
+    return np.asarray(rgb2lab(image), dtype=np.float32)

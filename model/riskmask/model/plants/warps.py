@@ -50,7 +50,7 @@ def plateau(
 
 def shift(weight: NDArray[np.float32], by: tuple[float, float]) -> Displacement:
     """Move by (x, y) pixels where the weight is 1."""
-    return np.stack([weight * by[0], weight * by[1]], axis=-1).astype(np.float32)
+    return np.asarray(np.stack([weight * by[0], weight * by[1]], axis=-1), dtype=np.float32)
 
 
 def turn_and_scale(
@@ -60,6 +60,5 @@ def turn_and_scale(
     rows, columns = np.mgrid[: weight.shape[0], : weight.shape[1]].astype(np.float32)
     x, y = columns - middle[0], rows - middle[1]
     cosine, sine = scale * np.cos(np.deg2rad(degrees)), scale * np.sin(np.deg2rad(degrees))
-    return np.stack(
-        [weight * (cosine * x - sine * y - x), weight * (sine * x + cosine * y - y)], axis=-1
-    ).astype(np.float32)
+    across, down = cosine * x - sine * y - x, sine * x + cosine * y - y
+    return np.asarray(np.stack([weight * across, weight * down], axis=-1), dtype=np.float32)
