@@ -17,13 +17,13 @@ from riskmask.model.annotators.registration import register, smooth_grey
 
 ENVIRONMENT = "RISKMASK_FACE_DETECTOR"
 
-MOVED = 0.1  # of the distance between the eyes
+MOVED = 0.08  # of the distance between the eyes
 SAME = 0.6  # distance of embeddings under which dlib calls two faces one person
 FOUND = 0.75  # sureness of the detector on the original that makes its silence mean something
 LOST = 0.35  # sureness under which the face is no longer one
 STEADY = 0.5  # share of these limits that a harmless copy may use up, or the face is not judged
-EXPLAINED = 0.6  # share of the difference that may be left once the movement is undone
-DISSOLVED = 0.5  # share of the fine detail under which a face faded instead of changing
+EXPLAINED = 0.4  # share of the difference that may be left once the movement is undone
+DISSOLVED = 0.5  # share of the fine detail in its middle under which a face faded
 _HARMLESS = 90  # JPEG quality of the harmless copy
 _SMALLEST = 24  # pixels a side; below, dlib's landmarks are guesses
 
@@ -113,6 +113,7 @@ class FaceExamination:
             for other, face in self._faces.items()
             if other != index
         ]
+        unlike = after.sureness < LOST or apart > SAME or min(others, default=apart) < apart
         if after.sureness < LOST:
             severity = 1.0
             evidence = (
@@ -123,7 +124,7 @@ class FaceExamination:
             evidence = (
                 f"face of somebody else: distance {apart:.2f}, the same person is below {SAME}"
             )
-        elif others and min(others) < apart:
+        elif unlike:
             severity = min(apart / SAME, 1.0)
             evidence = (
                 f"face like another one of the picture: distance {min(others):.2f} to that, "
@@ -137,23 +138,30 @@ class FaceExamination:
         return Finding(
             region=index,
             content="face",
-            kind=self._kind(reconstruction, index),
+            kind=self._kind(reconstruction, index, unlike),
             high_impact=False,
             severity=severity,
             evidence=evidence,
             polygon=self._regions[index].polygon,
         )
 
-    def _kind(self, reconstruction: NDArray[np.uint8], index: int) -> KindName:
-        """A movement where undoing it explains the difference; faded where the detail is gone."""
-        left, top, right, bottom = (round(v) for v in self._boxes[index])
+    def _kind(self, reconstruction: NDArray[np.uint8], index: int, unlike: bool) -> KindName:
+        """What happened to a face; ``unlike`` where it is not the same face any more.
+
+        Faded where the detail is gone. Other proportions are a movement; so is another face where
+        undoing a movement would give back the first.
+        """
         one, other = (
-            np.ascontiguousarray(image[top:bottom, left:right])
-            for image in (self._original, reconstruction)
+            _inside(image, self._boxes[index], 0.2) for image in (self._original, reconstruction)
         )
         was, now = (float(np.sqrt((look_at(part).detail ** 2).mean())) for part in (one, other))
         if now < DISSOLVED * was:
             return "amplitude"
+        if not unlike:
+            return "geometry"
+        one, other = (
+            _inside(image, self._boxes[index], 0.0) for image in (self._original, reconstruction)
+        )
         found = register(smooth_grey(one), smooth_grey(other))
         return "geometry" if found.after.sum() < EXPLAINED * found.before.sum() else "shape"
 
@@ -188,6 +196,15 @@ def _box(region: KnownRegion, image: NDArray[np.uint8]) -> Box:
     corners = np.clip(np.asarray(region.polygon, dtype=np.float64), 0, image.shape[1::-1])
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
+
+
+def _inside(image: NDArray[np.uint8], box: Box, margin: float) -> NDArray[np.uint8]:
+    """What lies in a box, a share of its sides left out all around."""
+    left, top, right, bottom = box
+    across, down = margin * (right - left), margin * (bottom - top)
+    rows = slice(round(top + down), round(bottom - down))
+    columns = slice(round(left + across), round(right - across))
+    return np.ascontiguousarray(image[rows, columns])
 
 
 def _side(box: Box) -> float:
