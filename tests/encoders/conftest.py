@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import subprocess
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +13,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-
-with warnings.catch_warnings():
-    # What torch deprecates while it is imported is its own to mend.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import riskmask.model.codecs.network  # noqa: F401
 
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.values import JpegAdvice
