@@ -116,7 +116,9 @@ async def test_a_full_queue_answers_at_once_and_health_goes_on(
         assert caught.value.retry_after
         health: Any = health_pb2_grpc.HealthStub(channel)
         assert (await health.Check(health_pb2.HealthCheckRequest(), timeout=5)).status == SERVING
-        assert (await client.server_info(timeout=5)).policy_presets == ("balanced",)
+        assert (await client.server_info(timeout=5)).policy_presets == (
+            *("archive", "balanced", "evidence", "thumbnail"),
+        )
         gated.gate.set()
         assert await running == await waiting.pop()
 

@@ -62,7 +62,7 @@ def hints(
         analysis = analyze_for(client, image, target, target, options)
         [hint] = analysis.hints
         write_atomically(out, lambda file: file.write(hint.data))
-    grid = f"{hint.columns}x{hint.rows} cells of {hint.block} pixels" if hint.block else "a list"
+    grid = f"{hint.columns}x{hint.rows} cells of {hint.block} pixels" if hint.block else "no grid"
     say(
         f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
         f"{analysis.target.bpp:.3g} bpp",

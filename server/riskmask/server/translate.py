@@ -6,13 +6,13 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from riskmask.server.engine import values
+from riskmask.server.engine.policy import PRESETS
 from riskmask.server.errors import InvalidRequest, Unimplemented
 from riskmask.server.pool import Priority
 from riskmask.v1 import riskmask_pb2 as pb
 
 E = TypeVar("E", bound=Enum)
 
-PRESETS = {"balanced": values.Policy()}
 DEFAULT_PRESET = "balanced"
 
 

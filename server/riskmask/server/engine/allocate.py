@@ -1,9 +1,10 @@
 """Moves bits to where the risk is: the canonical map, a wanted level per 16x16 block.
 
-Two steps, both plain: every block that a region touches is raised to the level from which on its
-part of the region is safe, and all other blocks are lowered by one and the same level until the
-predicted bits equal those of the uniform image. A proper trade of bits against risk, block by
-block, is a Lagrangian over the same two curves.
+First every block that a region touches is raised to the level from which on its part of the
+region is safe, and all other blocks are lowered to one and the same level until the predicted bits
+equal those of the uniform image. Where that leaves no region, it is the answer: nothing is lowered
+further than safety needs. Where the bits do not suffice for that, they are put where they avert
+most (:mod:`~riskmask.server.engine.lagrangian`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.lagrangian import expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import RegionSet, cell_safe_levels, has_region
 from riskmask.server.engine.risk import RiskCurves
@@ -30,15 +32,20 @@ class Allocation:
 
     Attributes:
         levels: (R, C) float32 in [0, 7], raster, a block covers 16x16 pixels.
-        background_level: of the blocks that no region touches.
+        background_level: of the blocks that no region touches; where the bits do not suffice for
+            safety, of the coarsest block.
         predicted_bpp: of the image coded so.
         feasible: it costs no more than the target and no region is left.
+        uniform_damage, damage: miscompressed pixels to be expected, weighted by the policy, of the
+            image at one level and of the image coded so.
     """
 
     levels: NDArray[np.float32]
     background_level: float
     predicted_bpp: float
     feasible: bool
+    uniform_damage: float
+    damage: float
 
 
 def allocate(
@@ -52,7 +59,15 @@ def allocate(
     """The levels that follow from an image's regions at equal bits; uniform without any."""
     uniform = np.full(rates.shape, target.level, np.float32)
     if regions.count == 0:
-        return Allocation(uniform, target.level, target.bpp, feasible=True)
+        damage = expected_damage(curves, uniform)
+        return Allocation(
+            uniform,
+            target.level,
+            target.bpp,
+            feasible=True,
+            uniform_damage=damage,
+            damage=damage,
+        )
     wanted = _wanted_levels(
         regions, curves, rates.shape, target.level, profile.finest_level, policy
     )
@@ -68,12 +83,20 @@ def allocate(
     feasible = affordable and not has_region(
         curves.under(_per_cell(levels, curves.shape)), curves, policy
     )
+    if not feasible:
+        levels = least_damage(
+            curves, rates, target.level, profile.coarsest_level, profile.finest_level
+        )
+        bits = float(rates.bits(levels).sum())
+        background = float(levels.min())
     return Allocation(
         levels=levels,
         background_level=background,
         # Relative to the uniform image, whose bpp the target states.
         predicted_bpp=target.bpp * bits / budget,
         feasible=feasible,
+        uniform_damage=expected_damage(curves, uniform),
+        damage=expected_damage(curves, levels),
     )
 
 

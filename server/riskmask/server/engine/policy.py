@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 from riskmask.server.engine.errors import InvalidPolicyError
 from riskmask.server.engine.values import Policy
+
+# What a picture is for decides what counts. Regions of a stricter policy hold those of a laxer one.
+PRESETS = MappingProxyType(
+    {
+        # Kept for ever, looked at closely one day: half-legible small print counts.
+        "archive": Policy(threshold=0.15, smallest_region=16),
+        "balanced": Policy(),
+        # Claims are decided by it: nothing may have changed, however unlikely or small.
+        "evidence": Policy(threshold=0.05, smallest_region=0),
+        # Seen small and not read: faces and signs count, print hardly.
+        "thumbnail": Policy(threshold=0.5, text_weight=0.6, other_weight=0.5, smallest_region=256),
+    }
+)
 
 WEIGHTS = ("text_weight", "face_weight", "symbol_weight", "other_weight")
 

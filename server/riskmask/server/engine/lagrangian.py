@@ -1,0 +1,154 @@
+"""The levels that leave the least expected damage at a number of bits.
+
+Each block b has three curves over the level l: its bits R, the damage D that is to be expected of
+it, and the codec's plain distortion F. The sum of D + mu F is made smallest for a given sum of R,
+block by block, as the minimum of D + mu F + lambda R (Shoham and Gersho, Efficient Bit Allocation
+for an Arbitrary Set of Quantizers, 1988); lambda is found by bisection.
+
+F stands for all that is not meaning. A codec at one level everywhere is at the optimum of its own
+distortion, where every block's last bit avoids the same amount of it, in proportion to the square
+of the step: dF = -step^2 dR. So F follows from the rate curve, the uniform image is the best where
+no block is at risk, and moving bits can never raise the damage. mu says what a bit is worth beside
+the damage: as much as it averts on average when the rate of the whole image is raised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskmask.model.levels import step_of_level
+from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
+from riskmask.server.engine.rate import RateCurves
+from riskmask.server.engine.risk import RiskCurves
+
+CELLS = RATE_STRIDE // RISK_STRIDE
+LEVEL_STEP = 0.5
+BISECTIONS = 40
+# Bits may be missed by this share: float32 levels say no better.
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """(L,) levels, coarsest first, and per level (R, C) bits, damage and distortion."""
+
+    levels: NDArray[np.float64]
+    bits: NDArray[np.float32]
+    damage: NDArray[np.float32]
+    distortion: NDArray[np.float32]
+
+
+def block_damage(risk: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(R, C) expected miscompressed pixels per block, of a (h, w) weighted risk per 4x4 pixels.
+
+    Cells at the right and lower border count as whole ones.
+    """
+    rows, columns = risk.shape
+    pad = ((0, -rows % CELLS), (0, -columns % CELLS))
+    whole = np.pad(risk, pad)
+    blocks = whole.reshape(whole.shape[0] // CELLS, CELLS, whole.shape[1] // CELLS, CELLS)
+    return np.asarray(blocks.sum(axis=(1, 3)) * np.float32(RISK_STRIDE**2))
+
+
+def expected_damage(curves: RiskCurves, levels: NDArray[np.float32]) -> float:
+    """Miscompressed pixels to be expected, weighted by the policy, under (R, C) levels."""
+    rows, columns = curves.shape
+    cells = levels.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[:rows, :columns]
+    return float(block_damage(curves.under(cells)).sum(dtype=np.float64))
+
+
+def least_damage(
+    curves: RiskCurves, rates: RateCurves, level: float, coarsest: float, finest: float
+) -> NDArray[np.float32]:
+    """(R, C) float32 levels that cost what the image costs at one level.
+
+    Args:
+        curves: risk, with the policy's content weights.
+        rates: bits per block.
+        level: of the uniform image, whose bits are kept.
+        coarsest, finest: what the codec can do, in [0, 7].
+    """
+    uniform = np.full(rates.shape, level, np.float32)
+    given = _curves(curves, rates, level, coarsest, finest)
+    start = int(np.searchsorted(given.levels, level))
+    averted = float((given.damage[start] - given.damage[-1]).sum(dtype=np.float64))
+    cost = float((given.bits[-1] - given.bits[start]).sum(dtype=np.float64))
+    if averted <= 0.0 or cost <= 0.0:
+        return uniform
+    price = averted / cost
+    worth = price / step_of_level(level) ** 2
+    value = given.damage + np.float32(worth) * given.distortion
+    budget = float(rates.bits(uniform).sum())
+    cheap, dear = 0.0, price
+    while _bits(given, _choice(given, value, dear)) > budget:
+        cheap, dear = dear, dear * 4.0
+        if dear > price * 4.0**20:
+            return uniform
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (cheap + dear)
+        if _bits(given, _choice(given, value, middle)) > budget:
+            cheap = middle
+        else:
+            dear = middle
+    chosen = _between(
+        given.levels[_choice(given, value, dear)],
+        given.levels[_choice(given, value, cheap)],
+        rates,
+        budget,
+    )
+    # Between two levels a curve may bulge, and then the uniform image is the better one.
+    gained = expected_damage(curves, chosen) < expected_damage(curves, uniform)
+    return chosen if gained else uniform
+
+
+def _curves(
+    curves: RiskCurves, rates: RateCurves, level: float, coarsest: float, finest: float
+) -> _Curves:
+    grid = np.arange(coarsest, finest, LEVEL_STEP)
+    levels = np.unique(np.concatenate([grid, [level, finest]]))
+    bits = np.stack(
+        [rates.bits(np.full(rates.shape, each, np.float32)).astype(np.float32) for each in levels]
+    )
+    damage = np.stack([block_damage(curves.at(float(each))) for each in levels])
+    steps = np.array([step_of_level(float(each)) for each in levels])
+    squares = (steps[:-1] * steps[1:]).astype(np.float32)
+    lost = squares[:, None, None] * np.diff(bits, axis=0)
+    distortion = np.zeros_like(bits)
+    distortion[:-1] = np.cumsum(lost[::-1], axis=0)[::-1]
+    return _Curves(levels, bits, damage, distortion)
+
+
+def _choice(given: _Curves, value: NDArray[np.float32], price: float) -> NDArray[np.intp]:
+    """(R, C) index of each block's best level when a bit costs ``price``."""
+    return np.asarray((value + np.float32(price) * given.bits).argmin(axis=0))
+
+
+def _bits(given: _Curves, choice: NDArray[np.intp]) -> float:
+    return float(np.take_along_axis(given.bits, choice[None], axis=0).sum(dtype=np.float64))
+
+
+def _between(
+    affordable: NDArray[np.float64],
+    dearer: NDArray[np.float64],
+    rates: RateCurves,
+    budget: float,
+) -> NDArray[np.float32]:
+    """From the last levels within the budget as far towards the next ones as it allows.
+
+    Blocks that are alike jump together from one level of the grid to the next.
+    """
+
+    def moved(share: float) -> NDArray[np.float32]:
+        return (affordable + share * (dearer - affordable)).astype(np.float32)
+
+    low, high = 0.0, 1.0
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        if float(rates.bits(moved(middle)).sum()) > budget * (1.0 + TOLERANCE):
+            high = middle
+        else:
+            low = middle
+    return moved(low)

@@ -1,0 +1,78 @@
+"""``riskmask encode``: a file of the size, and errors that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    """A part of the astronaut's photograph with a red text of the tiny detector, as PNG."""
+    with Image.open(EXAMPLES / "astronaut.jpg") as opened:
+        part = opened.convert("RGB").crop((128, 0, 320, 160))
+    part.paste((255, 0, 0), (64, 64, 128, 80))
+    path = tmp_path / "portrait.png"
+    part.save(path)
+    return path
+
+
+def test_a_jpeg_of_a_size_that_pillow_opens(riskmask: Any, portrait: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jpg"
+    done = riskmask("encode", portrait, "-o", out, "--for", "jpeg", "--bytes", 4000)
+    assert done.returncode == 0, done.stderr
+    assert 0.97 * 4000 <= out.stat().st_size <= 4000
+    assert f"{out.stat().st_size} bytes of 4000" in done.stdout
+    assert "with jpeg at" in done.stdout
+    with Image.open(out) as opened:
+        assert (opened.format, opened.size) == ("JPEG", (192, 160))
+
+
+def test_without_a_hint_nothing_is_analysed(riskmask: Any, portrait: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    flags = ("--for", "x264", "--bpp", 1, "--uniform")
+    done = riskmask("encode", portrait, "-o", out, *flags, local=False)
+    assert done.returncode == 0, done.stderr
+    assert 0.97 * 3840 <= out.stat().st_size <= 3840
+    assert done.stdout.count("\n") == 1
+    assert "crf" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_hint_makes_another_file(riskmask: Any, portrait: Path, tmp_path: Path) -> None:
+    decoded = []
+    for flags in ((), ("--uniform",)):
+        out = tmp_path / "out.jpg"
+        riskmask("encode", portrait, "-o", out, "--for", "jpeg", "--bytes", 2500, *flags)
+        with Image.open(out) as opened:
+            decoded.append(np.array(opened.convert("RGB")).astype(float))
+    with Image.open(portrait) as opened:
+        original = np.array(opened.convert("RGB")).astype(float)
+    error = [np.mean((picture - original)[64:80, 64:128] ** 2) for picture in decoded]
+    assert error[0] < error[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--for", "x266", "-o", "a.mp4", "--bpp", 1), "no encoder 'x266'; use one of hyperprior"),
+        (("--for", "x264", "-o", "a.jpg", "--bpp", 1), "x264 writes .mp4, .h264, .264"),
+        (("--for", "x264", "-o", "a.mp4"), "--bytes or --bpp, one of them"),
+        (("--for", "x264", "-o", "a.mp4", "--bpp", 1, "--bytes", 9), "one of them"),
+        (("--for", "jpeg", "-o", "a.jpg", "--bytes", 0), "must be over 0"),
+        (("--for", "jpeg", "-o", "a.jpg", "--bytes", 99, "--uniform"), "jpeg needs at least"),
+    ],
+)
+def test_what_is_wrong_is_said_on_one_line(
+    riskmask: Any, portrait: Path, flags: tuple[object, ...], said: str
+) -> None:
+    done = riskmask("encode", portrait, *flags)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert said in done.stderr
+    assert not Path("a.jpg").exists()

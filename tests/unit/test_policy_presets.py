@@ -1,0 +1,43 @@
+"""The named policies differ in how much they call a risk, and in that order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from riskmask.model.runtime.prediction import Prediction
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.policy import PRESETS, check_policy
+from riskmask.server.engine.rate import RateCurves
+from riskmask.server.engine.regions import find_regions
+from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.values import Policy
+
+STRICTEST_FIRST = ("evidence", "archive", "balanced", "thumbnail")
+
+
+def test_these_are_the_presets() -> None:
+    assert sorted(PRESETS) == sorted(STRICTEST_FIRST)
+    assert PRESETS["balanced"] == Policy()
+
+
+@pytest.mark.parametrize("name", STRICTEST_FIRST)
+def test_a_preset_is_a_policy_that_a_request_could_bring(name: str) -> None:
+    check_policy(PRESETS[name])
+
+
+def test_a_stricter_policy_covers_more(
+    predicted: Callable[..., Prediction], profiles: dict[str, CodecProfile]
+) -> None:
+    ramp = np.tile(np.linspace(0, 1, 64), (48, 1))
+    prediction = predicted(256, 192, ramp)
+    profile = profiles["hyperprior"]
+    rates = RateCurves(prediction, profile)
+    areas = []
+    for name in STRICTEST_FIRST:
+        curves = RiskCurves(prediction, profile, PRESETS[name])
+        areas.append(find_regions(prediction, curves, rates, 1.0, PRESETS[name]).area)
+    assert areas == sorted(areas, reverse=True)
+    assert len(set(areas)) == 4
