@@ -9,6 +9,7 @@ from riskmask.server import translate
 from riskmask.server.engine.decode import accepted_formats
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.hints import HINT_FORMATS
+from riskmask.server.engine.policy import PRESETS
 from riskmask.server.engine.values import DEFAULT_TARGET, AnalysisRequest
 from riskmask.server.errors import Unimplemented
 from riskmask.v1 import riskmask_pb2 as pb
@@ -48,7 +49,7 @@ def server_info(engine: Engine, max_message_bytes: int) -> pb.GetServerInfoRespo
             max_message_bytes=max_message_bytes,
         ),
         input_formats=accepted_formats(),
-        policy_presets=sorted(translate.PRESETS),
+        policy_presets=sorted(PRESETS),
         default_codec=AnalysisRequest(image=b"").codec,
         default_bpp=DEFAULT_TARGET.bpp,
     )
