@@ -154,7 +154,7 @@ def test_a_finer_advice_makes_a_better_picture(
             buffer, name.upper(), quality=round(advice["quality"]), **subsampling(advice)
         )
         with Image.open(buffer) as opened:
-            return buffer.tell(), region_psnr(portrait, np.array(opened.convert("RGB")))
+            return len(buffer.getvalue()), region_psnr(portrait, np.array(opened.convert("RGB")))
 
     coarse, fine = made(30), made(80)
     assert fine[0] > coarse[0]

@@ -59,7 +59,7 @@ def canonical_maps(draw: st.DrawFn, distinct: int = 7) -> CanonicalMap:
     blocks = (-(-height // 16), -(-width // 16))
     levels = chosen.choice(np.array(palette, np.float32), blocks)
     base = draw(st.floats(0, 7))
-    return CanonicalMap(levels, width, height, base, JpegAdvice(80, "4:2:0", 1000))
+    return CanonicalMap(levels, width, height, base, JpegAdvice(80, "4:2:0", 1000, safe=True))
 
 
 def wanted(canonical: CanonicalMap, cell: int) -> NDArray[np.float32]:
@@ -124,7 +124,9 @@ def test_a_hint_for_another_size_is_refused(name: str, canonical: CanonicalMap) 
 @settings(max_examples=40, deadline=None)
 @given(data=st.binary(max_size=64))
 def test_foreign_bytes_are_an_error_or_levels(name: str, data: bytes) -> None:
-    like = CanonicalMap(np.zeros((2, 2), np.float32), 20, 30, 3.0, JpegAdvice(80, "4:2:0", 1))
+    like = CanonicalMap(
+        np.zeros((2, 2), np.float32), 20, 30, 3.0, JpegAdvice(80, "4:2:0", 1, safe=True)
+    )
     try:
         levels = HINT_FORMATS[name].parse(data, like)
     except HintError:
@@ -138,7 +140,12 @@ def test_every_format_is_registered_under_its_own_name(
     name: str, profiles: dict[str, CodecProfile]
 ) -> None:
     canonical = CanonicalMap(
-        np.zeros((2, 3), np.float32), 40, 30, 2.0, JpegAdvice(80, "4:2:0", 1000), profiles
+        np.zeros((2, 3), np.float32),
+        40,
+        30,
+        2.0,
+        JpegAdvice(80, "4:2:0", 1000, safe=True),
+        profiles,
     )
     payload = HINT_FORMATS[name].export(canonical)
     assert payload.format == HINT_FORMATS[name].name == name
@@ -154,7 +161,7 @@ def half_fine() -> CanonicalMap:
     """40x24 pixels at base level 3, the first block a level finer, the others at the base."""
     levels = np.full((2, 3), 3.0, np.float32)
     levels[0, 0] = 4.0
-    return CanonicalMap(levels, 40, 24, 3.0, JpegAdvice(85, "4:4:4", 1234))
+    return CanonicalMap(levels, 40, 24, 3.0, JpegAdvice(85, "4:4:4", 1234, safe=True))
 
 
 EXPECTED: dict[str, Callable[[bytes], Any]] = {
@@ -205,7 +212,7 @@ def test_regions_with_most_bits_are_listed_first(canonical: CanonicalMap) -> Non
 
 def test_a_scattered_map_becomes_a_short_list_that_only_grows() -> None:
     levels = np.where(np.indices((64, 64)).sum(axis=0) % 2, 5.0, 3.0).astype(np.float32)
-    canonical = CanonicalMap(levels, 1024, 1024, 3.0, JpegAdvice(80, "4:2:0", 1000))
+    canonical = CanonicalMap(levels, 1024, 1024, 3.0, JpegAdvice(80, "4:2:0", 1000, safe=True))
     hint = HINT_FORMATS["ffmpeg-roi"]
     data = hint.export(canonical).data
     assert len(data) <= 28 * (MOST_RECTANGLES + 1)
@@ -241,7 +248,9 @@ def test_advice_is_the_quality_of_the_advised_jpeg(
     hint = HINT_FORMATS[name]
     said = []
     for quality in (20, 60, 85):
-        canonical = replace(half_fine, jpeg=JpegAdvice(quality, "4:4:4", 1234), profiles=profiles)
+        canonical = replace(
+            half_fine, jpeg=JpegAdvice(quality, "4:4:4", 1234, safe=True), profiles=profiles
+        )
         data = hint.export(canonical).data
         said.append(json.loads(data))
         level = profiles["jpeg"].level_of_quality(quality)
@@ -283,7 +292,7 @@ def test_a_map_that_fits_no_such_image_is_refused(
     levels: NDArray[np.float32], base: float, said: str
 ) -> None:
     with pytest.raises(HintError, match=said):
-        CanonicalMap(levels, 40, 24, base, JpegAdvice(80, "4:2:0", 1000))
+        CanonicalMap(levels, 40, 24, base, JpegAdvice(80, "4:2:0", 1000, safe=True))
 
 
 def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
