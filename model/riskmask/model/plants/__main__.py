@@ -59,13 +59,14 @@ def main(
     found: Corpus | None = None
     if images is None and (corpus or os.environ.get(ENVIRONMENT)):
         found = Corpus.find(corpus)
+    folder = images or Path("examples")
     detector = os.environ.get(DETECTOR)
     reader = FaceReader(Path(detector) if detector else None)
     if found is not None:
         which = "test" if side == "test" else "train"
         sources = corpus_sources(found, which, fonts or (), largest)  # type: ignore[arg-type]
     else:
-        sources = folder_sources(images or Path("examples"), fonts or (), largest, reader)
+        sources = folder_sources(folder, fonts or (), largest, reader)
     annotators = {name: ANNOTATORS[name](sources.bank) for name in PLANTED}
     garden = Garden(sources, reader, seed)
     outcomes = []
@@ -84,8 +85,9 @@ def main(
     elif near_lossless:
         pictures = folder_pictures(sources, near_lossless)
         measured = measure_near_lossless(pictures, near_lossless, annotators)
+    where = f"--side {side}" if found is not None else f"--images {folder.name}"
     report = Report(
-        command=f"python -m riskmask.model.plants --plants {plants} --harmless {harmless} "
+        command=f"python -m riskmask.model.plants {where} --plants {plants} --harmless {harmless} "
         f"--near-lossless {near_lossless} --seed {seed} --largest {largest}",
         sources=sources.name,
         detector="YuNet" if detector else "dlib's frontal detector",
