@@ -12,12 +12,11 @@ import riskmask.client
 from riskmask.client import AsyncClient, Client, RiskmaskError
 
 EXPORTED = """
-Analysis AsyncClient AsyncFakeTransport AsyncTransport Client CodecInfo Content
-DeadlineExceeded Decision Effectiveness EngineNotInstalled FakeTransport Hint HintFormat
-ImageFacts InternalError
-InvalidImage InvalidRequest JpegAdvice Kind LimitExceeded Limits Mask MaskType ModelInfo
-NotAuthorized NotSupported Options Overloaded Reason Region ResolvedTarget RiskmaskError
-ServerInfo ServiceUnavailable Transport
+Analysis AsyncClient AsyncFakeTransport AsyncTransport Client CodecInfo ColorMatrix ColorRange
+Content DeadlineExceeded Decision Effectiveness EngineNotInstalled FakeTransport Fallback Hint
+HintFormat ImageFacts InternalError InvalidImage InvalidRequest JpegAdvice Kind LimitExceeded
+Limits Mask MaskType ModelInfo NotAuthorized NotSupported Options Overloaded PixelFormat Plane
+RawImage Reason Region ResolvedTarget RiskmaskError ServerInfo ServiceUnavailable Transport
 """
 
 
@@ -49,7 +48,14 @@ def test_both_clients_have_the_same_methods() -> None:
         }
 
     assert methods(Client) == methods(AsyncClient)
-    assert set(methods(Client)) == {"analyze", "analyze_many", "close", "local", "server_info"}
+    assert set(methods(Client)) == {
+        "analyze",
+        "analyze_many",
+        "analyze_or_fallback",
+        "close",
+        "local",
+        "server_info",
+    }
 
 
 @pytest.mark.parametrize("module", ["riskmask.client", "riskmask.client.cli"])

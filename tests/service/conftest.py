@@ -56,8 +56,13 @@ def start_server(detector_path: Path, profiles_folder: Path) -> Start:
         try:
             assert process.stdout is not None
             wanted = max(1, sum(flag in ("--address", "--socket") for flag in flags))
+            wanted += "--metrics-port" in flags
             said = [process.stdout.readline() for _ in range(wanted)]
-            addresses = tuple(line.removeprefix("listening on ").strip() for line in said)
+            addresses = tuple(
+                line.removeprefix("listening on ").strip()
+                for line in said
+                if not line.startswith("metrics on ")
+            )
             if not all(addresses):
                 _, errors = process.communicate(timeout=20)
                 pytest.fail(f"the server did not start: {errors}")

@@ -13,7 +13,7 @@ from riskmask.server.settings import DEFAULT_ADDRESS, load_settings
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ADDRESS", "QUEUE", "THREADS", "INSECURE", "MODEL"):
+    for name in ("ADDRESS", "QUEUE", "THREADS", "INSECURE", "MODEL", "CONFIG"):
         monkeypatch.delenv(f"RISKMASK_{name}", raising=False)
 
 
@@ -49,6 +49,9 @@ def test_flags_go_over_the_environment_and_that_over_defaults(
         ("drain_seconds", float("nan"), "finite"),
         ("max_seconds", 0, "greater than 0"),
         ("max_seconds", float("inf"), "finite"),
+        ("max_connection_age_seconds", -1, "greater than or equal to 0"),
+        ("keepalive_seconds", 0, "greater than or equal to 1"),
+        ("metrics_port", 65_536, "less than or equal to 65535"),
         ("max_streams", -1, "greater than or equal to 0"),
         ("max_image_bytes", 0, "greater than or equal to 1"),
         ("max_image_bytes", 73 << 20, "never fit into a message"),
@@ -67,6 +70,39 @@ def test_a_wrong_value_is_named_with_what_is_accepted(
     with pytest.raises(StartError, match=accepted) as caught:
         load_settings(**{option: value})
     assert option in str(caught.value)
+
+
+def test_a_file_goes_over_defaults_and_under_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "riskmask.toml"
+    path.write_text('queue = 7\nthreads = 4\nmax_streams = 9\naddress = ["127.0.0.1:1"]\n')
+    monkeypatch.setenv("RISKMASK_THREADS", "5")
+    settings = load_settings(path, max_streams=2)
+    assert (settings.queue, settings.threads, settings.max_streams) == (7, 5, 2)
+    assert settings.address == ("127.0.0.1:1",)
+    monkeypatch.setenv("RISKMASK_CONFIG", str(path))
+    assert load_settings().queue == 7
+    monkeypatch.delenv("RISKMASK_CONFIG")
+    assert load_settings().queue == 16
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("queue = ", "is not TOML"),
+        ("queue = -1", "queue: .*greater than or equal to 0"),
+        ("qeue = 3", "qeue: "),
+        ("max_image_bytes = 100000000", "never fit into a message"),
+    ],
+)
+def test_a_wrong_file_is_named_with_what_is_wrong(content: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "riskmask.toml"
+    path.write_text(content)
+    with pytest.raises(StartError, match=said):
+        load_settings(path)
+    with pytest.raises(StartError, match="there is no file"):
+        load_settings(tmp_path / "absent.toml")
 
 
 def test_the_limits_on_images_follow_the_limit_on_messages() -> None:

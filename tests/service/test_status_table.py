@@ -13,7 +13,7 @@ from riskmask.client import AsyncClient, RiskmaskError
 from riskmask.client import _errors as client_errors
 from riskmask.model.runtime import errors as runtime
 from riskmask.server import errors as service
-from riskmask.server.engine import errors as engine
+from riskmask.server.engine import errors as refused
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.job import Job
 from riskmask.server.engine.values import Analysis, AnalysisRequest
@@ -25,6 +25,7 @@ RAISED = {
     grpc.StatusCode.INVALID_ARGUMENT: client_errors.InvalidRequest,
     grpc.StatusCode.UNIMPLEMENTED: client_errors.NotSupported,
     grpc.StatusCode.DEADLINE_EXCEEDED: client_errors.DeadlineExceeded,
+    grpc.StatusCode.UNAUTHENTICATED: client_errors.NotAuthorized,
     grpc.StatusCode.CANCELLED: client_errors.ServiceUnavailable,
     grpc.StatusCode.UNAVAILABLE: client_errors.ServiceUnavailable,
     grpc.StatusCode.INTERNAL: client_errors.InternalError,
@@ -34,7 +35,8 @@ RAISED = {
 class FailingEngine(Engine):
     """Fails as told."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, engine: Engine, error: BaseException) -> None:
+        vars(self).update(vars(engine))
         self.error = error
 
     def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
@@ -47,7 +49,7 @@ def example(kind: type[BaseException]) -> BaseException:
         return service.Unimplemented("UNIMPLEMENTED", "what it says")
     if kind is service.TooManyStreams:
         return service.TooManyStreams(3)
-    if kind in (engine.UnknownCodecError, engine.UnknownHintFormatError):
+    if kind in (refused.UnknownCodecError, refused.UnknownHintFormatError):
         return kind("what it says", ["known"])
     return kind("what it says")
 
@@ -61,12 +63,13 @@ def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
 @pytest.mark.parametrize("kind", TABLE, ids=lambda kind: kind.__name__)
 async def test_a_row_reaches_the_client(
     kind: type[BaseException],
+    engine: Engine,
     png: bytes,
     serving: Callable[..., Any],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     row = TABLE[kind]
-    failing = FailingEngine(example(kind))
+    failing = FailingEngine(engine, example(kind))
     async with serving(failing) as (_, address), AsyncClient(address) as client:
         with pytest.raises(RiskmaskError) as caught:
             await client.analyze(png)
@@ -84,7 +87,7 @@ async def test_a_row_reaches_the_client(
         assert any(record.levelno == logging.ERROR for record in caplog.records)
 
 
-@pytest.mark.parametrize("root", [engine.EngineError, service.ServiceError, runtime.AssetError])
+@pytest.mark.parametrize("root", [refused.EngineError, service.ServiceError, runtime.AssetError])
 def test_every_failure_has_a_row_of_its_own_or_of_a_named_ancestor(root: type[Exception]) -> None:
     for kind in descendants(root):
         owner = next(ancestor for ancestor in kind.__mro__ if ancestor in TABLE)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from riskmask import client
-from riskmask.server.engine import values
+from riskmask.server.engine import raw_image, values
 from riskmask.server.errors import InvalidRequest
 from riskmask.server.translate import to_request
 from riskmask.v1 import riskmask_pb2 as pb
@@ -25,11 +25,17 @@ IMAGE = pb.Image(encoded=b"image")
         (client.Decision, pb.Decision, "DECISION_"),
         (client.MaskType, pb.MaskType, "MASK_TYPE_"),
         (client.Effectiveness, pb.Effectiveness, "EFFECTIVENESS_"),
+        (raw_image.PixelFormat, pb.PixelFormat, "PIXEL_FORMAT_"),
+        (raw_image.ColorMatrix, pb.ColorMatrix, "COLOR_MATRIX_"),
+        (raw_image.ColorRange, pb.ColorRange, "COLOR_RANGE_"),
+        (client.PixelFormat, pb.PixelFormat, "PIXEL_FORMAT_"),
+        (client.ColorMatrix, pb.ColorMatrix, "COLOR_MATRIX_"),
+        (client.ColorRange, pb.ColorRange, "COLOR_RANGE_"),
     ],
 )
 def test_enums_have_the_same_members(engine: type[Enum], contract: Any, prefix: str) -> None:
     names = {name.removeprefix(prefix) for name in contract.keys()}  # noqa: SIM118 - no mapping
-    assert names - {"UNSPECIFIED"} == {member.value for member in engine}
+    assert names - {"UNSPECIFIED"} == {member.name for member in engine}
 
 
 def test_the_image_alone_gets_the_engines_defaults() -> None:

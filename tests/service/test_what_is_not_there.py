@@ -16,24 +16,6 @@ def refused(failure: grpc.RpcError) -> pb.Status:
     return pb.Status.FromString(dict(metadata)["riskmask-status-bin"])
 
 
-def test_raw_pixels_ask_for_an_encoded_image(server: Any) -> None:
-    raw = pb.RawImage(
-        pixel_format=pb.PIXEL_FORMAT_NV12,
-        width=2,
-        height=2,
-        planes=[pb.Plane(data=bytes(4), stride=2), pb.Plane(data=bytes(2), stride=2)],
-    )
-    with grpc.insecure_channel(server.addresses[0]) as channel:
-        stub = pb_grpc.RiskServiceStub(channel)
-        with pytest.raises(grpc.RpcError) as caught:
-            stub.Analyze(pb.AnalyzeRequest(image=pb.Image(raw=raw)), timeout=10)
-        assert not stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=10).pixel_formats
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    status = refused(caught.value)
-    assert status.reason == "RAW_IMAGE_UNIMPLEMENTED"
-    assert "`encoded`" in status.message
-
-
 def test_verify_points_to_the_annotators(server: Any, png: bytes) -> None:
     image = pb.Image(encoded=png)
     with grpc.insecure_channel(server.addresses[0]) as channel:

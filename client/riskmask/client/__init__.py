@@ -19,7 +19,9 @@ from riskmask.client._errors import (
     ServiceUnavailable,
 )
 from riskmask.client._fake import AsyncFakeTransport, FakeTransport
+from riskmask.client._fallback import Fallback
 from riskmask.client._messages import Options
+from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, Plane, RawImage
 from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
 from riskmask.client._transport import AsyncTransport, Transport
 from riskmask.client._types import (
@@ -46,12 +48,15 @@ __all__ = [
     "AsyncTransport",
     "Client",
     "CodecInfo",
+    "ColorMatrix",
+    "ColorRange",
     "Content",
     "DeadlineExceeded",
     "Decision",
     "Effectiveness",
     "EngineNotInstalled",
     "FakeTransport",
+    "Fallback",
     "Hint",
     "HintFormat",
     "ImageFacts",
@@ -69,6 +74,9 @@ __all__ = [
     "NotSupported",
     "Options",
     "Overloaded",
+    "PixelFormat",
+    "Plane",
+    "RawImage",
     "Reason",
     "Region",
     "ResolvedTarget",

@@ -13,11 +13,19 @@ from riskmask.client._channel import (
     DEFAULT_MESSAGE_BYTES,
     DEFAULT_TIMEOUT,
     Connection,
+    Deadline,
     checked_timeout,
 )
-from riskmask.client._errors import RiskmaskError
+from riskmask.client._errors import (
+    DeadlineExceeded,
+    Overloaded,
+    RiskmaskError,
+    ServiceUnavailable,
+)
+from riskmask.client._fallback import Fallback, fallback
 from riskmask.client._local import AsyncLocalTransport
 from riskmask.client._messages import Options, reusable, to_analysis, to_message, to_server_info
+from riskmask.client._raw import RawImage
 from riskmask.client._remote import AsyncRemoteTransport
 from riskmask.client._server_info import ServerInfo
 from riskmask.client._transport import AsyncTransport
@@ -39,11 +47,13 @@ class AsyncClient:
         max_message_bytes: int = DEFAULT_MESSAGE_BYTES,
         tls: bool = False,
         root_certificates: bytes | None = None,
+        token: str | None = None,
+        certificate: tuple[bytes, bytes] | None = None,
         transport: AsyncTransport | None = None,
     ) -> None:
         self._timeout = checked_timeout(timeout)
         self._transport: AsyncTransport = transport or AsyncRemoteTransport(
-            Connection(address, max_message_bytes, tls, root_certificates)
+            Connection(address, max_message_bytes, tls, root_certificates, token, certificate)
         )
 
     @classmethod
@@ -58,17 +68,34 @@ class AsyncClient:
         return cls(timeout=timeout, transport=AsyncLocalTransport(model, profiles))
 
     async def analyze(
-        self, image: bytes | Path, *, timeout: float | None = None, **options: Unpack[Options]
+        self,
+        image: bytes | Path | RawImage,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[Options],
     ) -> Analysis:
         """As :meth:`Client.analyze <riskmask.client.Client.analyze>`."""
-        seconds = self._seconds(timeout)
+        deadline = Deadline(self._seconds(timeout))
         request = await asyncio.to_thread(to_message, image, options)
-        response = await self._transport.analyze(request, seconds)
+        response = await self._transport.analyze(request, deadline.remaining())
         return to_analysis(response.analysis)
+
+    async def analyze_or_fallback(
+        self,
+        image: bytes | Path | RawImage,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[Options],
+    ) -> Analysis | Fallback:
+        """As :meth:`Client.analyze_or_fallback <riskmask.client.Client.analyze_or_fallback>`."""
+        try:
+            return await self.analyze(image, timeout=timeout, **options)
+        except (ServiceUnavailable, Overloaded, DeadlineExceeded) as error:
+            return fallback(error)
 
     async def analyze_many(
         self,
-        images: Iterable[bytes | Path],
+        images: Iterable[bytes | Path | RawImage],
         *,
         concurrency: int = 2,
         timeout: float | None = None,
@@ -78,7 +105,7 @@ class AsyncClient:
 
         shared = reusable(options)
 
-        async def outcome(image: bytes | Path) -> Analysis | RiskmaskError:
+        async def outcome(image: bytes | Path | RawImage) -> Analysis | RiskmaskError:
             try:
                 return await self.analyze(image, timeout=timeout, **shared)
             except RiskmaskError as error:

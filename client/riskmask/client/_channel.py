@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import grpc
 
 from riskmask.client._errors import (
     STATUS_KEY,
+    DeadlineExceeded,
     InvalidRequest,
     LimitExceeded,
+    Overloaded,
     RiskmaskError,
     ServiceUnavailable,
     from_status,
@@ -32,19 +35,48 @@ class Connection:
         max_message_bytes: of one message in either direction.
         tls: encrypt; always on when certificates are given.
         root_certificates: PEM of the authorities to trust instead of the system's.
+        token: sent with every call; over TLS or a Unix socket only.
+        certificate: PEM chain and PEM key of this client, where the server wants one.
+
+    Raises:
+        InvalidRequest: a token that would travel in clear.
     """
 
     address: str
     max_message_bytes: int = DEFAULT_MESSAGE_BYTES
     tls: bool = False
     root_certificates: bytes | None = None
+    token: str | None = field(default=None, repr=False)
+    certificate: tuple[bytes, bytes] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.token is None:
+            return
+        if not (self.is_secure or self.address.startswith("unix:")):
+            raise InvalidRequest(
+                "INSECURE_TOKEN",
+                f"the token would travel in clear to {self.address}; use tls=True or a Unix socket",
+            )
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise InvalidRequest("INVALID_TOKEN", "token: printable ASCII characters only")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the channel is encrypted."""
+        return self.tls or self.root_certificates is not None or self.certificate is not None
 
     @property
     def credentials(self) -> grpc.ChannelCredentials | None:
         """For a secure channel, or None for a plain one."""
-        if self.tls or self.root_certificates is not None:
-            return grpc.ssl_channel_credentials(self.root_certificates)
-        return None
+        if not self.is_secure:
+            return None
+        chain, key = self.certificate or (None, None)
+        return grpc.ssl_channel_credentials(self.root_certificates, key, chain)
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Sent with every call."""
+        return () if self.token is None else (("authorization", f"Bearer {self.token}"),)
 
     @property
     def options(self) -> list[tuple[str, Any]]:
@@ -88,6 +120,28 @@ def checked_timeout(seconds: float) -> float:
     return float(seconds)
 
 
+class Deadline:
+    """Counts down from now, so that reading a file takes from the time of its call."""
+
+    def __init__(self, seconds: float) -> None:
+        self._allowed = seconds
+        self._end = time.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left.
+
+        Raises:
+            DeadlineExceeded: none.
+        """
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded(
+                "DEADLINE_EXCEEDED",
+                f"the image was not read within {self._allowed:g} s; allow more with timeout=",
+            )
+        return left
+
+
 def closed() -> ServiceUnavailable:
     """The error of a call on a client that was closed."""
     return ServiceUnavailable("CLOSED", "this client is closed; make another one")
@@ -104,5 +158,9 @@ def to_error(failure: grpc.RpcError, address: str) -> RiskmaskError:
     if code is grpc.StatusCode.UNAVAILABLE:
         details = f"no riskmask server answers at {address} ({details})"
     number: int = code.value[0]
-    reason = "MESSAGE_TOO_LARGE" if code is grpc.StatusCode.RESOURCE_EXHAUSTED else code.name
-    return from_status(pb.Status(code=number, reason=reason, message=details))
+    if code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return from_status(pb.Status(code=number, reason=code.name, message=details))
+    # gRPC's own refusals: too many calls at once, which pass, or a message over the limit
+    if "oncurrent" in details:
+        return Overloaded("TOO_MANY_CALLS", f"{details}; try again later", 1.0)
+    return from_status(pb.Status(code=number, reason="MESSAGE_TOO_LARGE", message=details))

@@ -13,11 +13,19 @@ from riskmask.client._channel import (
     DEFAULT_MESSAGE_BYTES,
     DEFAULT_TIMEOUT,
     Connection,
+    Deadline,
     checked_timeout,
 )
-from riskmask.client._errors import RiskmaskError
+from riskmask.client._errors import (
+    DeadlineExceeded,
+    Overloaded,
+    RiskmaskError,
+    ServiceUnavailable,
+)
+from riskmask.client._fallback import Fallback, fallback
 from riskmask.client._local import LocalTransport
 from riskmask.client._messages import Options, reusable, to_analysis, to_message, to_server_info
+from riskmask.client._raw import RawImage
 from riskmask.client._remote import RemoteTransport
 from riskmask.client._server_info import ServerInfo
 from riskmask.client._transport import Transport
@@ -38,6 +46,8 @@ class Client:
         max_message_bytes: of one message in either direction.
         tls: encrypt; always on when certificates are given.
         root_certificates: PEM of the authorities to trust instead of the system's.
+        token: sent with every call; over TLS or a Unix socket only.
+        certificate: PEM chain and PEM key of this client, where the server wants one.
         transport: carries the calls instead of a connection to ``address``.
     """
 
@@ -49,11 +59,13 @@ class Client:
         max_message_bytes: int = DEFAULT_MESSAGE_BYTES,
         tls: bool = False,
         root_certificates: bytes | None = None,
+        token: str | None = None,
+        certificate: tuple[bytes, bytes] | None = None,
         transport: Transport | None = None,
     ) -> None:
         self._timeout = checked_timeout(timeout)
         self._transport: Transport = transport or RemoteTransport(
-            Connection(address, max_message_bytes, tls, root_certificates)
+            Connection(address, max_message_bytes, tls, root_certificates, token, certificate)
         )
 
     @classmethod
@@ -78,26 +90,50 @@ class Client:
         return cls(timeout=timeout, transport=LocalTransport(model, profiles))
 
     def analyze(
-        self, image: bytes | Path, *, timeout: float | None = None, **options: Unpack[Options]
+        self,
+        image: bytes | Path | RawImage,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[Options],
     ) -> Analysis:
         """What the codec would change in this image, and what to do about it.
 
         Args:
-            image: an image file's bytes, or its path.
+            image: an image file's bytes, its path, or raw pixels.
             timeout: seconds for this call.
             options: see :class:`Options`; none is needed.
 
         Raises:
             RiskmaskError: one of its kinds, by what went wrong.
         """
-        seconds = self._seconds(timeout)
+        deadline = Deadline(self._seconds(timeout))
         request = to_message(image, options)
-        response = self._transport.analyze(request, seconds)
+        response = self._transport.analyze(request, deadline.remaining())
         return to_analysis(response.analysis)
+
+    def analyze_or_fallback(
+        self,
+        image: bytes | Path | RawImage,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[Options],
+    ) -> Analysis | Fallback:
+        """As :meth:`analyze`, but never without an answer because of the service.
+
+        Where no server answers, its queue is full or ``timeout`` is over, the answer is a
+        :class:`Fallback`: JPEG at quality 92, 4:4:4. It comes within ``timeout``.
+
+        Raises:
+            RiskmaskError: the image or an option is wrong, or the server failed on it.
+        """
+        try:
+            return self.analyze(image, timeout=timeout, **options)
+        except (ServiceUnavailable, Overloaded, DeadlineExceeded) as error:
+            return fallback(error)
 
     def analyze_many(
         self,
-        images: Iterable[bytes | Path],
+        images: Iterable[bytes | Path | RawImage],
         *,
         concurrency: int = 2,
         timeout: float | None = None,
@@ -114,7 +150,7 @@ class Client:
 
         shared = reusable(options)
 
-        def outcome(image: bytes | Path) -> Analysis | RiskmaskError:
+        def outcome(image: bytes | Path | RawImage) -> Analysis | RiskmaskError:
             try:
                 return self.analyze(image, timeout=timeout, **shared)
             except RiskmaskError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal, TypedDict
 
 from riskmask.client._errors import InvalidImage, InvalidRequest, LimitExceeded, NotSupported
+from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, RawImage
 from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
 from riskmask.client._types import (
     Analysis,
@@ -34,6 +35,12 @@ _MASK_NUMBERS = {
     MaskType.HIGH_IMPACT: pb.MASK_TYPE_HIGH_IMPACT,
 }
 
+ROTATIONS: Final = {
+    0: pb.ROTATION_UNSPECIFIED,
+    90: pb.ROTATION_90,
+    180: pb.ROTATION_180,
+    270: pb.ROTATION_270,
+}
 LARGEST_MESSAGE: Final = (1 << 31) - 1  # bytes, protobuf's own limit
 
 
@@ -67,7 +74,7 @@ class Options(TypedDict, total=False):
     priority: Literal["live", "batch"]
 
 
-def to_message(image: bytes | Path, options: Options) -> pb.AnalyzeRequest:
+def to_message(image: bytes | Path | RawImage, options: Options) -> pb.AnalyzeRequest:
     """The request for one image.
 
     Raises:
@@ -79,10 +86,11 @@ def to_message(image: bytes | Path, options: Options) -> pb.AnalyzeRequest:
     unknown = set(options) - set(Options.__annotations__)
     if unknown:
         raise TypeError(f"unknown option {', '.join(sorted(unknown))}")
-    content = _bytes(image)
     try:
         return pb.AnalyzeRequest(
-            image=pb.Image(encoded=content),
+            image=pb.Image(raw=_raw(image))
+            if isinstance(image, RawImage)
+            else pb.Image(encoded=_bytes(image)),
             codec=options.get("codec") or "",
             target=_target(options),
             hint_formats=list(options.get("hint_formats") or ()),
@@ -116,6 +124,21 @@ def _bytes(image: bytes | Path) -> bytes:
         return image.read_bytes()
     except OSError as error:
         raise InvalidImage("UNREADABLE_IMAGE", f"cannot be read: {error.strerror}") from error
+
+
+def _raw(image: RawImage) -> pb.RawImage:
+    matrix, color_range = image.color_matrix, image.color_range
+    if image.rotation not in ROTATIONS:
+        raise InvalidRequest("INVALID_REQUEST", "rotation: 0, 90, 180 or 270 degrees clockwise")
+    return pb.RawImage(
+        pixel_format=f"PIXEL_FORMAT_{PixelFormat(image.pixel_format)}",
+        width=image.width,
+        height=image.height,
+        planes=[pb.Plane(data=bytes(plane.data), stride=plane.stride) for plane in image.planes],
+        color_matrix=f"COLOR_MATRIX_{ColorMatrix(matrix)}" if matrix else None,
+        color_range=f"COLOR_RANGE_{ColorRange(color_range)}" if color_range else None,
+        rotation=ROTATIONS[image.rotation],
+    )
 
 
 def _target(options: Options) -> pb.Target | None:
@@ -247,6 +270,11 @@ def _effectiveness(number: pb.Effectiveness) -> Effectiveness:
         ) from None
 
 
+def _pixel_format(number: pb.PixelFormat) -> str:
+    known = number in pb.PixelFormat.values()
+    return pb.PixelFormat.Name(number).removeprefix("PIXEL_FORMAT_") if known else f"CODE_{number}"
+
+
 def to_server_info(message: pb.GetServerInfoResponse) -> ServerInfo:
     """What a server says of itself as this package's type."""
     return ServerInfo(
@@ -274,6 +302,7 @@ def to_server_info(message: pb.GetServerInfoResponse) -> ServerInfo:
             message.limits.max_message_bytes,
         ),
         input_formats=tuple(message.input_formats),
+        pixel_formats=tuple(_pixel_format(number) for number in message.pixel_formats),
         policy_presets=tuple(message.policy_presets),
         default_codec=message.default_codec,
         default_bpp=message.default_bpp,

@@ -35,7 +35,7 @@ class RemoteTransport:
         if self._closed:
             raise closed()
         try:
-            return self._stub.Analyze(request, timeout=timeout)
+            return self._stub.Analyze(request, timeout=timeout, metadata=self._connection.metadata)
         except grpc.RpcError as failure:
             raise self._error(failure) from None
 
@@ -44,7 +44,9 @@ class RemoteTransport:
         if self._closed:
             raise closed()
         try:
-            return self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
+            return self._stub.GetServerInfo(
+                pb.GetServerInfoRequest(), timeout=timeout, metadata=self._connection.metadata
+            )
         except grpc.RpcError as failure:
             raise self._error(failure) from None
 
@@ -77,14 +79,18 @@ class AsyncRemoteTransport:
         self._connection.check_size(request)
         if self._closed:
             raise closed()
-        return await self._outcome(self._stub.Analyze(request, timeout=timeout))
+        return await self._outcome(
+            self._stub.Analyze(request, timeout=timeout, metadata=self._connection.metadata)
+        )
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the server says of itself."""
         if self._closed:
             raise closed()
         return await self._outcome(
-            self._stub.GetServerInfo(pb.GetServerInfoRequest(), timeout=timeout)
+            self._stub.GetServerInfo(
+                pb.GetServerInfoRequest(), timeout=timeout, metadata=self._connection.metadata
+            )
         )
 
     async def close(self) -> None:

@@ -102,7 +102,7 @@ def print_server_info(console: Console, info: ServerInfo) -> None:
     rows = {
         "version": info.version,
         "model": f"{info.model.name} (sha256 {info.model.sha256})",
-        "input": ", ".join(info.input_formats),
+        "input": ", ".join((*info.input_formats, *info.pixel_formats)),
         "limits": f"{limits.max_image_bytes:,} bytes, {limits.max_image_pixels:,} pixels, "
         f"{limits.max_image_side:,} a side",
         "presets": ", ".join(info.policy_presets),

@@ -56,6 +56,7 @@ class ServerInfo:
     hint_formats: tuple[HintFormat, ...]
     limits: Limits
     input_formats: tuple[str, ...]
+    pixel_formats: tuple[str, ...]
     policy_presets: tuple[str, ...]
     default_codec: str
     default_bpp: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,86 +110,6 @@ def info(
         print_server_info(Console(), client.server_info())
 
 
-@app.command()
-def serve(
-    address: Annotated[
-        list[str] | None,
-        typer.Option(help="HOST:PORT or unix:PATH, repeatable [127.0.0.1:50551]."),
-    ] = None,
-    socket: Annotated[
-        Path | None, typer.Option(help="Unix socket to listen on; the same as unix:PATH.")
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Allow TCP beyond loopback without TLS.")
-    ] = False,
-    tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate chain.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="PEM private key.")] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="An ONNX file instead of the packaged model.")
-    ] = None,
-    profiles: Annotated[
-        Path | None, typer.Option(help="A folder of codec profiles beside the packaged ones.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="Analyses at the same time [1].")] = None,
-    model_threads: Annotated[
-        int | None, typer.Option(help="Threads of the model in one analysis [all cores].")
-    ] = None,
-    queue: Annotated[int | None, typer.Option(help="Analyses that may wait [16].")] = None,
-    max_image_bytes: Annotated[
-        int | None, typer.Option(help="Largest image accepted, in bytes [67108864].")
-    ] = None,
-    max_image_pixels: Annotated[
-        int | None, typer.Option(help="Largest image accepted, in pixels [100000000].")
-    ] = None,
-    max_image_side: Annotated[
-        int | None, typer.Option(help="Longest side of an image accepted, in pixels [32768].")
-    ] = None,
-    drain_seconds: Annotated[
-        float | None, typer.Option(help="Wait for calls in flight when stopping [20].")
-    ] = None,
-) -> None:
-    """Serve over gRPC until SIGTERM. Environment variables RISKMASK_* set options too."""
-    try:
-        from riskmask.model.runtime.errors import AssetError
-        from riskmask.server import app as server
-        from riskmask.server.errors import StartError
-        from riskmask.server.settings import load_settings
-    except ModuleNotFoundError as missing:
-        fail(f"serving needs {missing.name}: pip install 'riskmask[server]'")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    addresses = (*(address or ()), *([f"unix:{socket}"] if socket is not None else ()))
-
-    def say_ready(started: server.Server) -> None:
-        for bound in started.bound:
-            print(f"listening on {bound}", flush=True)
-        if all(bound.is_local for bound in started.bound):
-            print(
-                "only this machine can connect; to be reached from others: --address "
-                "0.0.0.0:50551 with --tls-cert and --tls-key, or --insecure",
-                flush=True,
-            )
-
-    try:
-        settings = load_settings(
-            address=addresses or None,
-            insecure=insecure or None,
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            model=model,
-            profiles=profiles,
-            threads=threads,
-            model_threads=model_threads,
-            queue=queue,
-            max_image_bytes=max_image_bytes,
-            max_image_pixels=max_image_pixels,
-            max_image_side=max_image_side,
-            drain_seconds=drain_seconds,
-        )
-        server.run(settings, say_ready)
-    except (StartError, AssetError) as error:
-        fail(str(error))
-
-
 def connect(
     address: str | None, model: Path | None, profiles: Path | None, timeout: float
 ) -> Client:
@@ -221,7 +140,9 @@ def fail(message: str) -> NoReturn:
 
 def main() -> None:
     """The ``riskmask`` command."""
-    # each adds its command to the app
+    # The first two add their commands to the app themselves.
     from riskmask.client import cli_encode, cli_hints  # noqa: F401
+    from riskmask.client.cli_serve import serve
 
+    app.command()(serve)
     app(prog_name="riskmask")

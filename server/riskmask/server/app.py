@@ -14,11 +14,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from riskmask.server.addresses import Address, check_port_is_free, clear_stale_socket
+from riskmask.server.certificates import Certificates
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
+from riskmask.server.metrics import Metrics
 from riskmask.server.pool import WorkerPool
 from riskmask.server.servicer import RiskServicer
 from riskmask.server.settings import ServerSettings
+from riskmask.server.tokens import RequireToken, TokenFile
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
@@ -28,6 +31,7 @@ SOCKET_MODE = 0o660
 log = logging.getLogger(__name__)
 
 
+SHORTEST_PING_MS = 10_000
 SPARE_CALLS = 32  # health checks, reflection, and requests on their way to being refused
 
 
@@ -36,13 +40,17 @@ class Server:
 
     Attributes:
         bound: the addresses it listens on, free ports filled in; empty before :meth:`start`.
+        metrics: what it counts.
     """
 
     def __init__(self, engine: Engine, settings: ServerSettings) -> None:
         self._settings = settings
+        self._engine = engine
         self._pool = WorkerPool(settings.threads, settings.queue)
+        self.metrics = Metrics(self._pool, engine.model)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
+            interceptors=_interceptors(settings),
             options=_options(settings),
             # Messages are received before the queue sees them, so their number needs an end too.
             maximum_concurrent_rpcs=settings.threads
@@ -51,7 +59,7 @@ class Server:
             + SPARE_CALLS,
         )
         pb_grpc.add_RiskServiceServicer_to_server(
-            RiskServicer(engine, self._pool, settings), self._server
+            RiskServicer(engine, self._pool, settings, self.metrics), self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
@@ -65,20 +73,25 @@ class Server:
         self.bound: tuple[Address, ...] = ()
 
     async def start(self) -> None:
-        """Listens on every address, then says SERVING.
+        """Listens on every address, warms the model up, then says SERVING.
 
         Raises:
             StartError: an address is taken or cannot be had; nothing is left listening.
+            AssetError: the model failed.
         """
+        await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
             self.bound = tuple(self._listen(address) for address in self._settings.addresses)
+            if self._settings.metrics_port is not None:
+                self.metrics.serve(self._settings.metrics_port)
             await self._server.start()
+            for address in self.bound:
+                if address.path is not None:
+                    address.path.chmod(SOCKET_MODE)
+            await asyncio.to_thread(self._engine.warm)
         except BaseException:
             await self.stop(drain_seconds=0)
             raise
-        for address in self.bound:
-            if address.path is not None:
-                address.path.chmod(SOCKET_MODE)
         await self._say(health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, drain_seconds: float | None = None) -> None:
@@ -87,6 +100,7 @@ class Server:
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._server.stop(seconds)
         await self._pool.close()
+        await asyncio.to_thread(self.metrics.close)
 
     async def _say(self, status: Any) -> None:
         for service in ("", SERVICE):
@@ -103,10 +117,11 @@ class Server:
                 os.umask(umask)
             return address
         check_port_is_free(address)
-        credentials = _credentials(self._settings)
-        if credentials is None:
+        certificates = _certificates(self._settings)
+        if certificates is None:
             port = self._bind(address, lambda: self._server.add_insecure_port(str(address)))
         else:
+            credentials = certificates.credentials()
             port = self._bind(
                 address, lambda: self._server.add_secure_port(str(address), credentials)
             )
@@ -126,7 +141,18 @@ class Server:
 
 
 def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
+    age: list[tuple[str, Any]] = []
+    if settings.max_connection_age_seconds:
+        age = [
+            ("grpc.max_connection_age_ms", settings.max_connection_age_seconds * 1000),
+            ("grpc.max_connection_age_grace_ms", round(settings.max_seconds * 1000)),
+        ]
     return [
+        *age,
+        ("grpc.keepalive_time_ms", settings.keepalive_seconds * 1000),
+        ("grpc.keepalive_timeout_ms", settings.keepalive_timeout_seconds * 1000),
+        # a client that pings more often than every ten seconds is sent away
+        ("grpc.http2.min_ping_interval_without_data_ms", SHORTEST_PING_MS),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
         # otherwise a second server on the same port silently takes half of the calls
@@ -134,14 +160,14 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
     ]
 
 
-def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
+def _certificates(settings: ServerSettings) -> Certificates | None:
     if settings.tls_cert is None or settings.tls_key is None:
         return None
-    try:
-        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-    except OSError as error:
-        raise StartError(f"tls_cert, tls_key: {error.strerror}: {error.filename}") from None
-    return grpc.ssl_server_credentials([pair])
+    return Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
+def _interceptors(settings: ServerSettings) -> list[grpc.aio.ServerInterceptor]:
+    return [] if settings.token_file is None else [RequireToken(TokenFile(settings.token_file))]
 
 
 async def serve(
@@ -167,10 +193,32 @@ def run(settings: ServerSettings, ready: Callable[[Server], None] = lambda _: No
         StartError: an address cannot be had.
         AssetError: the model or a codec profile cannot be used.
     """
-    engine = Engine.default(
+    asyncio.run(serve(load_engine(settings), settings, ready))
+
+
+def check(settings: ServerSettings) -> Engine:
+    """Does everything that a start does but listen; the engine, which has answered.
+
+    Raises:
+        StartError: certificates or tokens cannot be used.
+        AssetError: the model or a codec profile cannot be used.
+    """
+    _certificates(settings)
+    _interceptors(settings)
+    engine = load_engine(settings)
+    engine.warm()
+    return engine
+
+
+def load_engine(settings: ServerSettings) -> Engine:
+    """The engine that these settings name.
+
+    Raises:
+        AssetError: the model or a codec profile cannot be used.
+    """
+    return Engine.default(
         model=settings.model,
         profiles=settings.profiles,
         threads=settings.model_threads,
         limits=settings.limits,
     )
-    asyncio.run(serve(engine, settings, ready))

@@ -11,13 +11,16 @@ from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.hints import HINT_FORMATS
 from riskmask.server.engine.job import Job
 from riskmask.server.engine.policy import PRESETS
+from riskmask.server.engine.raw_image import PixelFormat
 from riskmask.server.engine.values import DEFAULT_TARGET, AnalysisRequest
 from riskmask.server.errors import Unimplemented
+from riskmask.server.translate_raw import from_pixel_format
 from riskmask.v1 import riskmask_pb2 as pb
 
 
 def analyze(engine: Engine, request: pb.AnalyzeRequest, job: Job) -> pb.AnalyzeResponse:
     """The engine's answer for one image; raises what is in :data:`riskmask.server.status.TABLE`."""
+    job.begin()
     analysis = engine.analyze(translate.to_request(request), job)
     return pb.AnalyzeResponse(analysis=translate.from_analysis(analysis))
 
@@ -50,6 +53,7 @@ def server_info(engine: Engine, max_message_bytes: int) -> pb.GetServerInfoRespo
             max_message_bytes=max_message_bytes,
         ),
         input_formats=accepted_formats(),
+        pixel_formats=[from_pixel_format(pixel_format) for pixel_format in PixelFormat],
         policy_presets=sorted(PRESETS),
         default_codec=AnalysisRequest(image=b"").codec,
         default_bpp=DEFAULT_TARGET.bpp,

@@ -6,6 +6,7 @@ ServiceError
 ├── QueueFull           too many analyses are waiting; try again later
 ├── TooManyStreams      too many streams are open; try again later
 ├── MessageTooLarge     the answer exceeds the size that a message may have
+├── Unauthenticated     no token, or none that is accepted
 └── ShuttingDown        the server is draining
 StartError              the server cannot start as it was told to; the message says what to change
 """
@@ -65,6 +66,12 @@ class MessageTooLarge(ServiceError):  # noqa: N818
     """The answer is larger than a message may be."""
 
     reason = "MESSAGE_TOO_LARGE"
+
+
+class Unauthenticated(ServiceError):  # noqa: N818
+    """The caller has no accepted token."""
+
+    reason = "UNAUTHENTICATED"
 
 
 class ShuttingDown(ServiceError):  # noqa: N818

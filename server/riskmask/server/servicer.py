@@ -11,12 +11,19 @@ import grpc
 
 from riskmask.server import calls, translate
 from riskmask.server.engine.engine import Engine
-from riskmask.server.engine.errors import ExpiredError
+from riskmask.server.engine.errors import AbandonedError, ExpiredError
 from riskmask.server.engine.job import Job
-from riskmask.server.errors import InvalidRequest, MessageTooLarge, TooManyStreams
+from riskmask.server.errors import (
+    InvalidRequest,
+    MessageTooLarge,
+    ServiceError,
+    TooManyStreams,
+)
+from riskmask.server.metrics import Metrics
 from riskmask.server.pool import WorkerPool
+from riskmask.server.record import Record
 from riskmask.server.settings import ServerSettings
-from riskmask.server.status import STATUS_KEY, grpc_code, to_status
+from riskmask.server.status import grpc_code, to_status, trailers
 from riskmask.server.streams import map_bounded
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -28,22 +35,29 @@ R = TypeVar("R")
 class RiskServicer(pb_grpc.RiskServiceServicer):
     """riskmask.v1.RiskService."""
 
-    def __init__(self, engine: Engine, pool: WorkerPool, settings: ServerSettings) -> None:
+    def __init__(
+        self, engine: Engine, pool: WorkerPool, settings: ServerSettings, metrics: Metrics
+    ) -> None:
         self._engine = engine
         self._pool = pool
         self._settings = settings
+        self._metrics = metrics
         self._streams = 0
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:  # noqa: N802
         """One image."""
-        return await _or_abort(self._analyze(request, self._allowed(context)), context)
+        record = Record("Analyze", context.peer())
+        return await self._or_abort(
+            record, self._analyze(request, record, self._allowed(context)), context
+        )
 
     async def AnalyzeStream(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.AnalyzeStreamRequest], context: Context
     ) -> AsyncIterator[pb.AnalyzeStreamResponse]:
         """Many images; each one's failure is its own."""
         if self._streams >= self._settings.max_streams:
-            await _abort(TooManyStreams(self._settings.max_streams), context)
+            refusal = self._refuse(TooManyStreams(self._settings.max_streams))
+            await self._or_abort(Record("AnalyzeStream", context.peer()), refusal, context)
         self._streams += 1
         try:
             answered = map_bounded(
@@ -58,20 +72,24 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
 
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> pb.VerifyResponse:  # noqa: N802
         """Original against reconstruction."""
-        return await _or_abort(self._pool.run(partial(calls.verify, request)), context)
+        answer = self._pool.run(partial(calls.verify, request))
+        return await self._or_abort(Record("Verify", context.peer()), answer, context)
 
     async def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: Context
     ) -> pb.GetServerInfoResponse:
         """What this server is."""
-        return await _or_abort(self._server_info(), context)
+        record = Record("GetServerInfo", context.peer())
+        return await self._or_abort(record, self._server_info(), context)
 
     async def _analyze(
-        self, request: pb.AnalyzeRequest, allowed: float, *, patient: bool = False
+        self, request: pb.AnalyzeRequest, record: Record, allowed: float, *, patient: bool = False
     ) -> pb.AnalyzeResponse:
-        job = Job(allowed)
+        job = record.job = Job(allowed)
+        record.image_bytes = request.image.ByteSize()
         work = partial(calls.analyze, self._engine, request, job)
         priority = translate.to_priority(request.priority)
+        record.priority = priority.name.lower()
         try:
             async with asyncio.timeout(allowed):
                 response = await self._pool.run(work, priority, patient=patient)
@@ -85,29 +103,76 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
                 f"the answer has {size} bytes, a message at most {limit}; ask for fewer masks or "
                 "hints, or raise the server's max_message_bytes"
             )
+        facts = response.analysis.image
+        record.size = (facts.width, facts.height)
+        record.decision = translate.decision_name(response.analysis.decision)
         return response
 
     async def _analyze_item(
         self, item: pb.AnalyzeStreamRequest, context: Context
     ) -> pb.AnalyzeStreamResponse:
         response = pb.AnalyzeStreamResponse(request_id=item.request_id, status=pb.Status())
+        record = Record("AnalyzeStream", context.peer(), request_id=item.request_id)
         try:
-            allowed = min(self._allowed(context), _seconds(item))
-            answer = await self._analyze(item.request, allowed, patient=True)
+            answer = await self._watch(record, self._item_answer(item, record, context))
             response.analysis.CopyFrom(answer.analysis)
-        except Exception as error:  # noqa: BLE001 - the boundary of one item
-            response.status.CopyFrom(to_status(error))
+        except _Failed as failed:
+            response.status.CopyFrom(failed.status)
         return response
+
+    async def _item_answer(
+        self, item: pb.AnalyzeStreamRequest, record: Record, context: Context
+    ) -> pb.AnalyzeResponse:
+        allowed = min(self._allowed(context), _seconds(item))
+        return await self._analyze(item.request, record, allowed, patient=True)
 
     async def _server_info(self) -> pb.GetServerInfoResponse:
         # on the loop, so that a full queue does not hide it
         return calls.server_info(self._engine, self._settings.max_message_bytes)
+
+    async def _refuse(self, error: ServiceError) -> None:
+        raise error
 
     def _allowed(self, context: Context) -> float:
         """Seconds that an answer may take: the caller's, and never more than the server's own."""
         remaining: float | None = context.time_remaining()
         limit = self._settings.max_seconds
         return limit if remaining is None else min(remaining, limit)
+
+    async def _or_abort(
+        self, record: Record, answer: Coroutine[None, None, R], context: Context
+    ) -> R:
+        try:
+            return await self._watch(record, answer)
+        except _Failed as failed:
+            status = failed.status
+        await context.abort(grpc_code(status), status.message, trailers(status))
+        raise AssertionError("abort returned")
+
+    async def _watch(self, record: Record, answer: Coroutine[None, None, R]) -> R:
+        """The answer; its outcome goes into the metrics and the log.
+
+        Raises:
+            _Failed: with what the caller is told.
+        """
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            record.reason = AbandonedError.reason
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes a status
+            status = to_status(error)
+            record.reason = status.reason
+            raise _Failed(status) from None
+        finally:
+            self._metrics.count(record)
+            record.write()
+
+
+class _Failed(Exception):  # noqa: N818 - carries a status and no more
+    def __init__(self, status: pb.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
 
 
 def _seconds(item: pb.AnalyzeStreamRequest) -> float:
@@ -117,17 +182,3 @@ def _seconds(item: pb.AnalyzeStreamRequest) -> float:
         return item.timeout.ToTimedelta().total_seconds()
     except (OverflowError, ValueError):
         raise InvalidRequest("timeout: not a duration that can be waited for") from None
-
-
-async def _or_abort(answer: Coroutine[None, None, R], context: Context) -> R:
-    try:
-        return await answer
-    except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes a status
-        await _abort(error, context)
-        raise AssertionError("abort returned") from None
-
-
-async def _abort(error: Exception, context: Context) -> None:
-    status = to_status(error)
-    metadata = ((STATUS_KEY, status.SerializeToString()),)
-    await context.abort(grpc_code(status), status.message, metadata)

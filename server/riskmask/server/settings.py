@@ -1,12 +1,21 @@
-"""How the server runs: defaults, then ``RISKMASK_*`` in the environment, then flags."""
+"""How the server runs: defaults, a TOML file, ``RISKMASK_*`` in the environment, then flags."""
 
 from __future__ import annotations
 
+import os
+import tomllib
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from riskmask.model.runtime.cpus import available_cpus
 from riskmask.server.addresses import Address, parse_address
@@ -15,6 +24,10 @@ from riskmask.server.errors import StartError
 
 MIB = 1 << 20
 DEFAULT_ADDRESS = "127.0.0.1:50551"
+CONFIG_VARIABLE = "RISKMASK_CONFIG"
+
+# Where the file is while settings are built: pydantic-settings asks for it in a class method.
+_config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
 
 
 class ServerSettings(BaseSettings):
@@ -24,7 +37,10 @@ class ServerSettings(BaseSettings):
         address: where to listen: ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:PATH``; several in the
             environment are separated by commas. Port 0 takes a free one.
         insecure: allow TCP beyond loopback without TLS.
-        tls_cert, tls_key: PEM files, both or neither; they encrypt every TCP address.
+        tls_cert, tls_key: PEM files, both or neither; they encrypt every TCP address, and are read
+            again when they change.
+        tls_client_ca: PEM of the authorities whose certificates clients must have.
+        token_file: accepted bearer tokens, one a line; only over TLS or Unix sockets.
         model: an ONNX file to serve instead of the packaged one.
         profiles: a folder of codec profiles beside the packaged ones.
         threads: analyses at the same time.
@@ -39,6 +55,11 @@ class ServerSettings(BaseSettings):
         max_image_side: the longer one of an image, in pixels.
         max_message_bytes: of one message in either direction.
         drain_seconds: how long a stopping server waits for what it has accepted.
+        max_connection_age_seconds: after which a client is asked to connect anew, so that it finds
+            new servers; 0 is never.
+        keepalive_seconds: of silence until a client is asked whether it is there.
+        keepalive_timeout_seconds: until a client that does not answer is let go.
+        metrics_port: serves Prometheus metrics on loopback; 0 takes a free port, None none.
     """
 
     model_config = SettingsConfigDict(env_prefix="RISKMASK_", extra="forbid", frozen=True)
@@ -47,6 +68,8 @@ class ServerSettings(BaseSettings):
     insecure: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    token_file: Path | None = None
     model: Path | None = None
     profiles: Path | None = None
     threads: int = Field(default=1, ge=1, le=256)
@@ -60,6 +83,23 @@ class ServerSettings(BaseSettings):
     max_image_side: int = Field(default=DEFAULT_LIMITS.max_side, ge=1, le=1_000_000)
     max_message_bytes: int = Field(default=72 * MIB, ge=MIB, le=1024 * MIB)
     drain_seconds: float = Field(default=20.0, ge=0, le=3600, allow_inf_nan=False)
+    max_connection_age_seconds: int = Field(default=3600, ge=0, le=604_800)
+    keepalive_seconds: int = Field(default=60, ge=1, le=86_400)
+    keepalive_timeout_seconds: int = Field(default=20, ge=1, le=3600)
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The first one that names an option wins."""
+        file = TomlConfigSettingsSource(settings_cls, toml_file=_config_file.get())
+        return init_settings, env_settings, file
 
     @model_validator(mode="before")
     @classmethod
@@ -75,7 +115,9 @@ class ServerSettings(BaseSettings):
             raise ValueError("address: at least one of HOST:PORT or unix:PATH")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key: give both or neither")
-        for name in ("tls_cert", "tls_key", "model"):
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca: needs tls_cert and tls_key too")
+        for name in ("tls_cert", "tls_key", "tls_client_ca", "token_file", "model"):
             path: Path | None = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"{name}: there is no file {path}")
@@ -86,6 +128,11 @@ class ServerSettings(BaseSettings):
                 raise ValueError(
                     f"address {address}: beyond loopback the images would travel in clear; give "
                     "--tls-cert and --tls-key, or --insecure where the network is trusted"
+                )
+            if self.token_file is not None and address.path is None and self.tls_cert is None:
+                raise ValueError(
+                    f"token_file: tokens would travel in clear to {address}; give tls_cert and "
+                    "tls_key, or listen on unix:PATH alone"
                 )
         if "max_image_bytes" in self.model_fields_set and (
             self.max_image_bytes > self.max_message_bytes
@@ -111,17 +158,32 @@ class ServerSettings(BaseSettings):
         return tuple(parse_address(text) for text in self.address)
 
 
-def load_settings(**flags: object) -> ServerSettings:
-    """Settings from the environment, overridden by the flags that are not None.
+def load_settings(config: Path | None = None, **flags: object) -> ServerSettings:
+    """Settings from a file and the environment, overridden by the flags that are not None.
+
+    Args:
+        config: a TOML file of options by name; ``RISKMASK_CONFIG`` names one too.
+        flags: options by name.
 
     Raises:
         StartError: naming the first option that is wrong, and what it accepts.
     """
     given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = config if config is not None else Path(named) if named else None
+    if path is not None and not path.is_file():
+        raise StartError(f"config: there is no file {path}")
+    token = _config_file.set(path)
     try:
         return ServerSettings(**given)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StartError(f"config: {path} is not TOML: {error}") from None
+    except OSError as error:
+        raise StartError(f"config: {path}: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"][:1])
         message = first["msg"].removeprefix("Value error, ")
         raise StartError(f"{name}: {message}" if name else message) from None
+    finally:
+        _config_file.reset(token)

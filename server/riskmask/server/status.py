@@ -15,6 +15,8 @@ from riskmask.server.engine import errors as engine
 from riskmask.v1 import riskmask_pb2 as pb
 
 STATUS_KEY: Final = "riskmask-status-bin"
+# gRFC A6: a client with a retry policy waits for so long before it tries again.
+PUSHBACK_KEY: Final = "grpc-retry-pushback-ms"
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ TABLE: Final[dict[type[BaseException], Row]] = {
     service.QueueFull: Row(_EXHAUSTED, "QUEUE_FULL"),
     service.TooManyStreams: Row(_EXHAUSTED, "TOO_MANY_STREAMS"),
     service.MessageTooLarge: Row(_EXHAUSTED, "MESSAGE_TOO_LARGE"),
+    service.Unauthenticated: Row(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"),
     service.ShuttingDown: Row(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
     ModelError: Row(_INTERNAL, "MODEL_FAILED"),
     AssetError: Row(_INTERNAL, "ASSET_UNUSABLE"),
@@ -87,3 +90,12 @@ def to_status(error: Exception) -> pb.Status:
 def grpc_code(status: pb.Status) -> grpc.StatusCode:
     """gRPC's own object for the code of a status."""
     return next(code for code in grpc.StatusCode if code.value[0] == status.code)
+
+
+def trailers(status: pb.Status) -> tuple[tuple[str, str | bytes], ...]:
+    """The trailing metadata of a call that fails: the status, and when to try again."""
+    whole: tuple[str, str | bytes] = (STATUS_KEY, status.SerializeToString())
+    if not status.HasField("retry_delay"):
+        return (whole,)
+    milliseconds = round(status.retry_delay.ToTimedelta().total_seconds() * 1000)
+    return whole, (PUSHBACK_KEY, str(milliseconds))

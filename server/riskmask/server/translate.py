@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from riskmask.server.engine import values
 from riskmask.server.engine.policy import PRESETS
-from riskmask.server.errors import InvalidRequest, Unimplemented
+from riskmask.server.engine.raw_image import RawImage
+from riskmask.server.errors import InvalidRequest
 from riskmask.server.pool import Priority
+from riskmask.server.translate_raw import to_raw_image
 from riskmask.v1 import riskmask_pb2 as pb
 
 E = TypeVar("E", bound=Enum)
@@ -20,8 +22,7 @@ def to_request(message: pb.AnalyzeRequest) -> values.AnalysisRequest:
     """The question in the engine's terms; what is unset gets the engine's defaults.
 
     Raises:
-        InvalidRequest: no image, an unknown preset or mask.
-        Unimplemented: raw pixels.
+        InvalidRequest: no image, or a name or number that is unknown.
     """
     defaults = values.AnalysisRequest(image=to_image(message.image, "image"))
     return values.AnalysisRequest(
@@ -34,23 +35,20 @@ def to_request(message: pb.AnalyzeRequest) -> values.AnalysisRequest:
     )
 
 
-def to_image(message: pb.Image, field: str) -> bytes:
-    """Bytes of an encoded image.
+def to_image(message: pb.Image, field: str) -> bytes | RawImage:
+    """An encoded image's bytes, or raw pixels.
 
     Raises:
-        InvalidRequest: neither kind of image is set.
-        Unimplemented: raw pixels.
+        InvalidRequest: neither kind of image is set, or a name of the raw one is unknown.
     """
-    source = message.WhichOneof("source")
-    if source == "raw":
-        raise Unimplemented(
-            "RAW_IMAGE_UNIMPLEMENTED",
-            "this server takes no raw pixels; send the picture as `encoded` bytes, "
-            "for instance as PNG or TIFF",
-        )
-    if source is None:
-        raise InvalidRequest(f"{field}: set `encoded` to the bytes of an image file")
-    return message.encoded
+    match message.WhichOneof("source"):
+        case "encoded":
+            return message.encoded
+        case "raw":
+            return to_raw_image(message.raw, f"{field}.raw")
+    raise InvalidRequest(
+        f"{field}: set `encoded` to the bytes of an image file, or `raw` to pixels"
+    )
 
 
 def to_target(message: pb.Target) -> values.Target:
@@ -157,6 +155,11 @@ def from_analysis(analysis: values.Analysis) -> pb.Analysis:
         ],
         model=from_model(analysis.model),
     )
+
+
+def decision_name(number: int) -> str:
+    """The decision of a message in one word."""
+    return _short(pb.Decision, "DECISION_", number)
 
 
 def from_region(region: values.Region) -> pb.Region:

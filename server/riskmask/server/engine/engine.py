@@ -13,6 +13,7 @@ from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
+from riskmask.model.runtime.tiles import SIDES
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server.engine import jpeg
 from riskmask.server.engine.allocate import allocate
@@ -25,6 +26,8 @@ from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
 from riskmask.server.engine.policy import check_policy
 from riskmask.server.engine.rate import RateCurves
+from riskmask.server.engine.raw_decode import decode_raw
+from riskmask.server.engine.raw_image import RawImage
 from riskmask.server.engine.regions import find_regions, image_safe_level
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.target import check_target, resolve
@@ -109,6 +112,15 @@ class Engine:
             known |= packaged_profiles(profiles)
         return cls(Predictor(path, threads=threads), known, limits)
 
+    def warm(self) -> None:
+        """Runs the model once on every shape of tile, so that no caller waits for its first.
+
+        Raises:
+            AssetError: the model failed.
+        """
+        for side in SIDES:
+            self._predictor.predict(np.zeros((side, side, 3), np.uint8), lambda: None)
+
     def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
         """Answer one request.
 
@@ -131,7 +143,10 @@ class Engine:
         if profile is None:
             raise UnknownCodecError(request.codec, self.profiles)
         with job.stage(Stage.DECODE):
-            decoded = decode(request.image, self.limits)
+            if isinstance(request.image, RawImage):
+                decoded = decode_raw(request.image, self.limits)
+            else:
+                decoded = decode(request.image, self.limits)
         with job.stage(Stage.PREDICT):
             prediction = self._predictor.predict(decoded.pixels, job.check)
         with job.stage(Stage.CONCLUDE):

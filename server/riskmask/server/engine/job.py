@@ -37,6 +37,11 @@ class Job:
         self._deadline = math.inf if allowed is None else time.monotonic() + allowed
         self._abandoned = threading.Event()
         self.seconds: dict[Stage, float] = {}
+        self._made = time.perf_counter()
+
+    def begin(self) -> None:
+        """From the thread that works: the wait in the queue is over."""
+        self.seconds[Stage.QUEUE] = time.perf_counter() - self._made
 
     def abandon(self) -> None:
         """From any thread: the answer is no longer wanted."""

@@ -11,6 +11,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.server.engine.raw_image import RawImage
+
 
 class Decision(Enum):
     """What the pipeline should do with the image."""
@@ -87,7 +89,7 @@ class Policy:
 class AnalysisRequest:
     """One image's question. Everything has a default: the image alone is a useful call."""
 
-    image: bytes
+    image: bytes | RawImage
     codec: str = "hyperprior"
     target: Target = DEFAULT_TARGET
     hint_formats: tuple[str, ...] = ()
@@ -110,7 +112,7 @@ class ImageFacts:
     Attributes:
         width, height: of the upright image, in pixels.
         sha256: of the bytes received, 64 hexadecimal digits.
-        format: container by content, e.g. ``JPEG``.
+        format: container by content, e.g. ``JPEG``, or a raw image's pixel format.
         notes: what was done on the way to 8-bit RGB (orientation, alpha, CMYK, 16 bit,
             frames left out, colour profile).
     """

@@ -1,0 +1,125 @@
+"""``riskmask serve``: the flags, which go over the environment and the file."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riskmask.client.cli import fail
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of options by name, such as queue = 32.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Load everything, say whether it would do, and leave.")
+    ] = False,
+    address: Annotated[
+        list[str] | None,
+        typer.Option(help="HOST:PORT or unix:PATH, repeatable [127.0.0.1:50551]."),
+    ] = None,
+    socket: Annotated[
+        Path | None, typer.Option(help="Unix socket to listen on; the same as unix:PATH.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Allow TCP beyond loopback without TLS.")
+    ] = False,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM certificate chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM private key.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="PEM of the authorities whose clients may connect.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Accepted bearer tokens, one a line.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="An ONNX file instead of the packaged model.")
+    ] = None,
+    profiles: Annotated[
+        Path | None, typer.Option(help="A folder of codec profiles beside the packaged ones.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(help="Analyses at the same time [1].")] = None,
+    model_threads: Annotated[
+        int | None, typer.Option(help="Threads of the model in one analysis [all cores].")
+    ] = None,
+    queue: Annotated[int | None, typer.Option(help="Analyses that may wait [16].")] = None,
+    stream_places: Annotated[
+        int | None, typer.Option(help="Images of one stream in the works [2].")
+    ] = None,
+    max_streams: Annotated[
+        int | None, typer.Option(help="Streams open at the same time [16].")
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="That an answer may take [120].")
+    ] = None,
+    max_image_bytes: Annotated[
+        int | None, typer.Option(help="Largest image accepted, in bytes [67108864].")
+    ] = None,
+    max_image_pixels: Annotated[
+        int | None, typer.Option(help="Largest image accepted, in pixels [100000000].")
+    ] = None,
+    max_image_side: Annotated[
+        int | None, typer.Option(help="Longest side of an image accepted, in pixels [32768].")
+    ] = None,
+    max_message_bytes: Annotated[
+        int | None, typer.Option(help="Of one message in either direction [75497472].")
+    ] = None,
+    drain_seconds: Annotated[
+        float | None, typer.Option(help="Wait for calls in flight when stopping [20].")
+    ] = None,
+    max_connection_age_seconds: Annotated[
+        int | None, typer.Option(help="Until a client has to connect anew, 0 never [3600].")
+    ] = None,
+    keepalive_seconds: Annotated[
+        int | None, typer.Option(help="Silence until a client is asked whether it is there [60].")
+    ] = None,
+    keepalive_timeout_seconds: Annotated[
+        int | None, typer.Option(help="Until a client that does not answer is let go [20].")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve Prometheus metrics on this loopback port [none].")
+    ] = None,
+) -> None:
+    """Serve over gRPC until SIGTERM. Environment variables RISKMASK_* set options too."""
+    flags = {**locals(), "insecure": insecure or None}
+    for own in ("config", "check", "socket"):
+        flags.pop(own)
+    addresses = (*(address or ()), *([f"unix:{socket}"] if socket is not None else ()))
+    flags["address"] = addresses or None
+    try:
+        from riskmask.model.runtime.errors import AssetError
+        from riskmask.server import app as server
+        from riskmask.server.errors import StartError
+        from riskmask.server.logs import log_to_stderr
+        from riskmask.server.settings import load_settings
+    except ModuleNotFoundError as missing:
+        fail(f"serving needs {missing.name}: pip install 'riskmask[server]'")
+    log_to_stderr(logging.INFO)
+
+    def say_ready(started: server.Server) -> None:
+        for bound in started.bound:
+            print(f"listening on {bound}", flush=True)
+        if started.metrics.port is not None:
+            print(f"metrics on http://127.0.0.1:{started.metrics.port}/metrics", flush=True)
+        if all(bound.is_local for bound in started.bound):
+            print(
+                "only this machine can connect; to be reached from others: --address "
+                "0.0.0.0:50551 with --tls-cert and --tls-key, or --insecure",
+                flush=True,
+            )
+
+    try:
+        settings = load_settings(config, **flags)
+        if check:
+            engine = server.check(settings)
+            print(f"model {engine.model.name}, sha256 {engine.model.sha256}")
+            print(f"codecs {', '.join(engine.profiles)}")
+            print(f"would listen on {', '.join(settings.address)}")
+        else:
+            server.run(settings, say_ready)
+    except (StartError, AssetError) as error:
+        fail(str(error))

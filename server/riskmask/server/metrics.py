@@ -1,0 +1,94 @@
+"""What Prometheus can scrape: stages, queues, outcomes, which model answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import metadata
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
+
+from riskmask.server.engine.job import Stage
+from riskmask.server.engine.values import ModelFacts
+from riskmask.server.errors import StartError
+from riskmask.server.pool import Priority, WorkerPool
+from riskmask.server.record import Record
+
+LOOPBACK = "127.0.0.1"
+SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
+
+
+class Metrics:
+    """The metrics of one server.
+
+    Attributes:
+        port: where they are served on loopback, or None.
+    """
+
+    def __init__(self, pool: WorkerPool, model: ModelFacts) -> None:
+        self._registry = CollectorRegistry()
+        self._stages = Histogram(
+            "riskmask_stage_seconds",
+            "Time of one analysis in each stage",
+            ["stage"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._outcomes = Counter(
+            "riskmask_requests",
+            "Requests by method and outcome: OK, or the reason of the refusal",
+            ["method", "reason"],
+            registry=self._registry,
+        )
+        for stage in Stage:
+            self._stages.labels(stage.value)
+        waiting = Gauge(
+            "riskmask_queue_depth",
+            "Analyses that wait",
+            ["priority"],
+            registry=self._registry,
+        )
+        for priority in Priority:
+            depth = partial(pool.waiting, priority)
+            waiting.labels(priority.name.lower()).set_function(depth)
+        running = Gauge("riskmask_running", "Analyses in a thread", registry=self._registry)
+        running.set_function(lambda: pool.running)
+        build = Info("riskmask_build", "What answers", registry=self._registry)
+        build.info(
+            {
+                "version": metadata.version("riskmask"),
+                "model": model.name,
+                "model_sha256": model.sha256,
+            }
+        )
+        self._close: Callable[[], None] = lambda: None
+        self.port: int | None = None
+
+    def count(self, record: Record) -> None:
+        """One request that is over."""
+        self._outcomes.labels(record.method, record.reason or "OK").inc()
+        for stage, seconds in record.job.seconds.items():
+            self._stages.labels(stage.value).observe(seconds)
+
+    def serve(self, port: int) -> None:
+        """Answers scrapes at ``/metrics`` on loopback, from a thread of its own.
+
+        Raises:
+            StartError: the port is taken.
+        """
+        try:
+            server, thread = start_http_server(port, LOOPBACK, self._registry)
+        except OSError as error:
+            raise StartError(f"metrics_port {port}: {error.strerror or error}") from None
+        self.port = server.server_port
+
+        def close() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        self._close = close
+
+    def close(self) -> None:
+        """Stops answering."""
+        self._close()
