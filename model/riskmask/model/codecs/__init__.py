@@ -85,9 +85,7 @@ def classic(name: str) -> ClassicCodec:
     if name not in CLASSIC:
         raise ValueError(f"{name} is not a classic codec; known are {', '.join(CLASSIC)}")
     module, kind = CLASSIC[name]
-    return cast(
-        "ClassicCodec", getattr(import_module(f"riskmask.model.codecs.{module}"), kind)()
-    )
+    return cast("ClassicCodec", getattr(import_module(f"riskmask.model.codecs.{module}"), kind)())
 
 
 def _learned(name: str) -> Codec:

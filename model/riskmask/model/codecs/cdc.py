@@ -67,7 +67,7 @@ class Sampling:
 class CdcNetwork(HyperpriorNetwork):
     """The hyperprior's network with a denoiser behind its synthesis."""
 
-    Shape = CdcShape
+    SHAPE = CdcShape
     shape: CdcShape
 
     def __init__(self, shape: CdcShape = CdcShape()) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from riskmask.model.codecs.learned import LearnedCodec
 from riskmask.model.codecs.network import HyperpriorNetwork, Shape
-from riskmask.model.codecs.transforms import PEAK, Latent, full_precision, round_through
+from riskmask.model.codecs.transforms import Latent, full_precision, round_through
 from riskmask.model.torchvision_ops import ensure_torchvision
 
 ensure_torchvision()
@@ -61,7 +61,7 @@ class GroupNetwork(nn.Sequential):
 class ChannelArNetwork(HyperpriorNetwork):
     """The hyperprior's network; what the groups add starts at zero."""
 
-    Shape = ChannelArShape
+    SHAPE = ChannelArShape
     shape: ChannelArShape
 
     def __init__(self, shape: ChannelArShape = ChannelArShape()) -> None:

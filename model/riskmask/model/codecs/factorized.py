@@ -1,10 +1,10 @@
 """``factorized``: the transforms with a factorised prior and no side information.
 
-Ballé, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017), with the density
-of Ballé et al. (ICLR 2018, appendix 6.1) as CompressAI codes it. The published networks have one
-density per rate; here one density per channel, over the coefficient itself, serves all rates: a symbol's
-probability is its integral over a bin as wide as the quantiser's step. GDN and the published
-strided convolutions give way to the shared transforms.
+Ballé, Laparra and Simoncelli, "End-to-end optimized image compression" (ICLR 2017), with the
+density of Ballé et al. (ICLR 2018, appendix 6.1) as CompressAI codes it. The published networks
+have one density per rate; here one density per channel, over the coefficient itself, serves all
+rates: a symbol's probability is its integral over a bin as wide as the quantiser's step. GDN and
+the published strided convolutions give way to the shared transforms.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class StepBottleneck(EntropyBottleneck):  # type: ignore[misc]
         self.quantiles.requires_grad_(False)
 
     def update(self, force: bool = False, update_quantiles: bool = False) -> bool:
-        """Find where each density ends; tables depend on the picture's steps, see :meth:`tables`."""
+        """Find where each density ends; :meth:`tables` depend on the picture's steps."""
         self._update_quantiles(search_radius=1e3)
         return True
 
@@ -85,7 +85,8 @@ class StepBottleneck(EntropyBottleneck):  # type: ignore[misc]
 class FactorizedNetwork(StepNetwork):
     """The transforms around a factorised prior."""
 
-    def __init__(self, shape: TransformShape = TransformShape()) -> None:
+    def __init__(self, shape: TransformShape | None = None) -> None:
+        shape = shape or TransformShape()
         super().__init__(shape)
         self.bottleneck = StepBottleneck(shape.latent)
         # How the density's spread deviates from the measured one as the step changes.

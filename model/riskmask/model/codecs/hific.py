@@ -48,7 +48,7 @@ class HificShape(Shape):
 class HificNetwork(HyperpriorNetwork):
     """The hyperprior's network; what the generator adds starts at zero."""
 
-    Shape = HificShape
+    SHAPE = HificShape
     shape: HificShape
     SEED = 0
 

@@ -156,7 +156,7 @@ def load_network(path: Path, architecture: type[LearnedCodec]) -> StepNetwork:
             state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         if found != architecture.name:
             raise WeightsError(f"{path.name} holds weights of {found}, not of {architecture.name}")
-        network = make(make.Shape(**json.loads(metadata["shape"])))
+        network = make(make.SHAPE(**json.loads(metadata["shape"])))
         own = network.state_dict()
         own.update({name: value.to(own[name].dtype) for name, value in state.items()})
         network.load_state_dict(own)

@@ -2,7 +2,7 @@
 
 The reference codec's step *is* the level. Another codec has, at each level, the step at which its
 mean log-bpp over the calibration photographs is the reference's. The map is one small JSON file
-that names the weights it was fitted for: ``NAME-HASH.levels.json`` beside ``NAME-HASH.safetensors``.
+that names the weights it was fitted for, ``NAME-HASH.levels.json`` beside theirs.
 """
 
 from __future__ import annotations

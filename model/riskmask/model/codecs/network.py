@@ -46,7 +46,7 @@ class HyperpriorNetwork(StepNetwork):
 
     STRIDE = 32
     SIDE_INFORMATION = True
-    Shape = Shape
+    SHAPE = Shape
     shape: Shape
 
     def __init__(self, shape: Shape = Shape()) -> None:

@@ -82,7 +82,7 @@ class StepNetwork(CompressionModel):  # type: ignore[misc]
 
     STRIDE = BLOCK
     SIDE_INFORMATION = False  # whether a stream has a hyper part
-    Shape: type[TransformShape] = TransformShape
+    SHAPE: type[TransformShape] = TransformShape
 
     def __init__(self, shape: TransformShape) -> None:
         super().__init__()

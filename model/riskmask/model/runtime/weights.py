@@ -1,7 +1,7 @@
 """Finds the weights that ship inside the package.
 
-``weights/manifest.json`` names, for each role (``detector``, or a learned codec's name), the file, its
-sha256 and the model's name: ``{"detector": {"file": ..., "sha256": ..., "name": ...}}``.
+``weights/manifest.json`` names, for each role (``detector``, or a learned codec's name), the file,
+its sha256 and the model's name: ``{"detector": {"file": ..., "sha256": ..., "name": ...}}``.
 """
 
 from __future__ import annotations
