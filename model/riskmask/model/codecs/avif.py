@@ -16,8 +16,28 @@ class AvifCoder:
     description = "libavif through Pillow, 4:2:0, speed 6, one thread"
     meaning = "libavif quality, higher is finer"
     worst, best = 0, 100
-    ladder = (2, 8, 16, 25, 35, 46, 58, 70, 82, 92)
-    fine_ladder = (0, 3, 6, 10, 15, 20, 25, 30, 36, 42, 48, 54, 60, 66, 72, 78, 84, 90, 95)
+    ladder: tuple[int, ...] = (2, 8, 16, 25, 35, 46, 58, 70, 82, 92)
+    fine_ladder: tuple[int, ...] = (
+        0,
+        3,
+        6,
+        10,
+        15,
+        20,
+        25,
+        30,
+        36,
+        42,
+        48,
+        54,
+        60,
+        66,
+        72,
+        78,
+        84,
+        90,
+        95,
+    )
 
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """See :class:`~riskmask.model.codecs.classic.Coder`."""

@@ -16,8 +16,28 @@ class JpegCoder:
     description = "libjpeg through Pillow, optimised Huffman tables, 4:2:0"
     meaning = "libjpeg quality, higher is finer"
     worst, best = 1, 95
-    ladder = (2, 5, 9, 14, 22, 35, 50, 68, 82, 93)
-    fine_ladder = (1, 3, 5, 8, 12, 16, 20, 25, 30, 40, 50, 60, 70, 75, 80, 85, 90, 93, 95)
+    ladder: tuple[int, ...] = (2, 5, 9, 14, 22, 35, 50, 68, 82, 93)
+    fine_ladder: tuple[int, ...] = (
+        1,
+        3,
+        5,
+        8,
+        12,
+        16,
+        20,
+        25,
+        30,
+        40,
+        50,
+        60,
+        70,
+        75,
+        80,
+        85,
+        90,
+        93,
+        95,
+    )
 
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """See :class:`~riskmask.model.codecs.classic.Coder`."""

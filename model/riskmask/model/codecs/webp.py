@@ -16,8 +16,29 @@ class WebPCoder:
     description = "libwebp through Pillow, lossy, method 6"
     meaning = "libwebp quality, higher is finer"
     worst, best = 0, 100
-    ladder = (0, 3, 8, 16, 28, 44, 62, 78, 88, 96)
-    fine_ladder = (0, 2, 5, 8, 12, 18, 25, 32, 40, 50, 60, 70, 76, 82, 86, 90, 93, 96, 98, 100)
+    ladder: tuple[int, ...] = (0, 3, 8, 16, 28, 44, 62, 78, 88, 96)
+    fine_ladder: tuple[int, ...] = (
+        0,
+        2,
+        5,
+        8,
+        12,
+        18,
+        25,
+        32,
+        40,
+        50,
+        60,
+        70,
+        76,
+        82,
+        86,
+        90,
+        93,
+        96,
+        98,
+        100,
+    )
 
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """See :class:`~riskmask.model.codecs.classic.Coder`."""

@@ -28,8 +28,28 @@ class X265Coder:
     description = "x265 through PyAV, one intra picture, preset slow, 4:2:0, constant quantiser"
     meaning = "x265 quantisation parameter, lower is finer"
     worst, best = 51, 1
-    ladder = (48, 44, 41, 37, 34, 30, 27, 23, 19, 14)
-    fine_ladder = (51, 48, 46, 44, 42, 40, 38, 36, 34, 32, 30, 28, 26, 24, 22, 20, 18, 15, 12)
+    ladder: tuple[int, ...] = (48, 44, 41, 37, 34, 30, 27, 23, 19, 14)
+    fine_ladder: tuple[int, ...] = (
+        51,
+        48,
+        46,
+        44,
+        42,
+        40,
+        38,
+        36,
+        34,
+        32,
+        30,
+        28,
+        26,
+        24,
+        22,
+        20,
+        18,
+        15,
+        12,
+    )
 
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
         """See :class:`~riskmask.model.codecs.classic.Coder`."""

@@ -113,7 +113,7 @@ class Adversarial:
         false, true = judged.chunk(2)
         loss = softplus(false).mean() + softplus(-true).mean()
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimiser.step()
 
     def state(self) -> dict[str, Any]:

@@ -103,11 +103,11 @@ def codec(
     recipe = RECIPES[architecture]
     if start is None and recipe.needs_start:
         start = packaged_hyperprior()
+    if patches is not None and not patches.exists():
+        raise typer.BadParameter(f"--patches: there is no {patches}; `patches --out` writes one")
     folder = run_folder(architecture, run)
     folder.mkdir(parents=True, exist_ok=True)
     packed = patches or folder / "patches.npy"
-    if patches is not None and not patches.exists():
-        raise typer.BadParameter(f"--patches: there is no {patches}; `patches --out` writes one")
     if not packed.exists():
         images = Corpus.find(corpus).select("train", permissive=permissive)
         np.save(packed, cut_patches((image.path for image in images), size=PATCH, per_image=4))
