@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from riskmask.model.codecs import CLASSIC, classic
+from riskmask.model.codecs import CLASSIC, classic_codec
 from riskmask.model.codecs.base import BitstreamError
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import packaged_profiles
@@ -21,7 +21,7 @@ def picture(astronaut: Pixels) -> Pixels:
 
 @pytest.mark.parametrize("name", CLASSIC)
 def test_a_finer_rung_is_larger_and_looks_better(name: str, picture: Pixels) -> None:
-    ladder = classic(name).climb(picture)
+    ladder = classic_codec(name).climb(picture)
     sizes = [rung.size for rung in ladder.rungs]
     decoded = [ladder.reconstruct(rung) for rung in (ladder.rungs[0], ladder.rungs[-1])]
     errors = [np.abs(pixels.astype(int) - picture).mean() for pixels in decoded]
@@ -36,7 +36,7 @@ def test_a_finer_rung_is_larger_and_looks_better(name: str, picture: Pixels) -> 
 def test_the_partner_is_the_largest_file_that_is_not_above_the_size(
     name: str, picture: Pixels
 ) -> None:
-    ladder = classic(name).climb(picture)
+    ladder = classic_codec(name).climb(picture)
     for below, rung in zip((None, *ladder.rungs), ladder.rungs, strict=False):
         assert ladder.partner(rung.size) == rung
         assert ladder.partner(rung.size - 1) == below
@@ -48,7 +48,7 @@ def test_the_partner_is_the_largest_file_that_is_not_above_the_size(
 def test_small_and_odd_pictures_keep_their_size(
     name: str, astronaut: Pixels, height: int, width: int
 ) -> None:
-    coder = classic(name).coder
+    coder = classic_codec(name).coder
     piece = astronaut[100 : 100 + height, 200 : 200 + width]
     decoded = coder.decode(coder.encode(piece, coder.ladder[-1]))
     assert decoded.shape == piece.shape
@@ -57,8 +57,8 @@ def test_small_and_odd_pictures_keep_their_size(
 
 @pytest.mark.parametrize("name", CLASSIC)
 def test_what_is_not_of_the_codec_is_refused(name: str, picture: Pixels) -> None:
-    coder = classic(name).coder
-    other = classic("webp" if name == "jpeg" else "jpeg").coder
+    coder = classic_codec(name).coder
+    other = classic_codec("webp" if name == "jpeg" else "jpeg").coder
     whole = coder.encode(picture, coder.ladder[4])
     for foreign in (b"", b"no picture at all", whole[:40], other.encode(picture, 50)):
         with pytest.raises(BitstreamError):
@@ -66,7 +66,7 @@ def test_what_is_not_of_the_codec_is_refused(name: str, picture: Pixels) -> None
 
 
 def test_a_level_becomes_the_quality_of_the_profile(picture: Pixels) -> None:
-    jpeg = classic("jpeg")
+    jpeg = classic_codec("jpeg")
     profile = packaged_profiles()["jpeg"]
     assert jpeg.quality(4) == round(profile.quality_of_level(4))
     stream = jpeg.compress(picture, 4)
@@ -78,7 +78,7 @@ def test_a_level_becomes_the_quality_of_the_profile(picture: Pixels) -> None:
 
 
 def test_levels_that_it_cannot_code_at_are_refused(picture: Pixels) -> None:
-    jpeg = classic("jpeg")
+    jpeg = classic_codec("jpeg")
     with pytest.raises(ValueError, match=r"\[0, 7\]"):
         jpeg.compress(picture, 7.5)
     with pytest.raises(ValueError, match="not a level map"):
@@ -88,7 +88,7 @@ def test_levels_that_it_cannot_code_at_are_refused(picture: Pixels) -> None:
 @pytest.mark.parametrize("name", CLASSIC)
 def test_without_a_profile_it_says_how_to_fit_one(name: str, picture: Pixels) -> None:
     if name in packaged_profiles():
-        assert classic(name).compress(picture, 3)
+        assert classic_codec(name).compress(picture, 3)
         return
     with pytest.raises(ProfileError, match=f"classic-profile --codec {name}"):
-        classic(name).compress(picture, 3)
+        classic_codec(name).compress(picture, 3)

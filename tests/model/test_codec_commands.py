@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from riskmask.model.codecs import LEARNED, learned
+from riskmask.model.codecs import LEARNED, learned_codec
 from riskmask.model.codecs.level_curve import REFERENCE_SCALE
 from riskmask.model.runtime.errors import WeightsError
 from riskmask.model.runtime.weights import find_weights
@@ -41,9 +41,9 @@ def test_one_command_trains_and_registers_a_codec(
     weights = find_weights(architecture, out)
     assert weights.name == architecture
     assert sorted(path.name for path in run.iterdir()) == ["codec.jsonl", "codec.pt"]
-    assert learned(architecture).load(weights.path, REFERENCE_SCALE).name == architecture
+    assert learned_codec(architecture).load(weights.path, REFERENCE_SCALE).name == architecture
     with pytest.raises(WeightsError, match="no level curve"):
-        learned(architecture).load(weights.path)
+        learned_codec(architecture).load(weights.path)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from riskmask.model.codec_cards import ABOUT
-from riskmask.model.codecs import CLASSIC, CODECS, LEARNED, classic, learned
+from riskmask.model.codecs import CLASSIC, CODECS, LEARNED, classic_codec, learned_codec
 from riskmask.model.codecs.published_weights import QUALITIES
 from riskmask.model.runtime.errors import WeightsError
 from riskmask.model.runtime.weights import packaged_roles
@@ -24,7 +24,7 @@ def test_each_codec_is_registered_under_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_a_learned_codec_has_weights_or_says_how_to_make_them(name: str) -> None:
-    assert learned(name).name == name
+    assert learned_codec(name).name == name
     if name in packaged_roles():
         assert CODECS[name]().name == name
         return
@@ -41,9 +41,9 @@ def test_every_family_is_registered() -> None:
 
 def test_other_names_are_refused() -> None:
     with pytest.raises(ValueError, match="known are factorized"):
-        learned("jpeg")
+        learned_codec("jpeg")
     with pytest.raises(ValueError, match="known are jpeg"):
-        classic("jxl")
+        classic_codec("jxl")
 
 
 def test_listing_the_codecs_loads_none_of_their_libraries() -> None:

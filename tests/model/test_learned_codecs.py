@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from riskmask.model.codec_measures import psnr
-from riskmask.model.codecs import LEARNED, learned
+from riskmask.model.codecs import LEARNED, learned_codec
 from riskmask.model.codecs.base import BitstreamError
 from riskmask.model.codecs.cdc import Cdc, CdcNetwork, CdcShape, Sampling
 from riskmask.model.codecs.channel_ar import ChannelArNetwork, ChannelArShape
@@ -75,7 +75,7 @@ def trained(patches: Pixels, tmp_path_factory: pytest.TempPathFactory) -> Train:
             )
             network = train_codec(patches, folder / "run", settings, start)
             path = save_weights(network, folder, name)
-            if learned(name).fitted:
+            if learned_codec(name).fitted:
                 save_curve(CURVE, path, "nothing: figures of a test")
             made[name] = Trained(network, path, settings, start)
         return made[name]
@@ -101,7 +101,7 @@ def lively(trained: Train, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 
 def _codec(trained: Train, name: str) -> LearnedCodec:
-    return learned(name).load(trained(name).path)
+    return learned_codec(name).load(trained(name).path)
 
 
 def _map(height: int, width: int) -> NDArray[np.float32]:
@@ -141,12 +141,12 @@ def test_the_size_on_disk_is_the_estimate(trained: Train, astronaut: Pixels, nam
 @each
 def test_an_untrained_network_is_a_transform_codec(astronaut: Pixels, name: str) -> None:
     torch.manual_seed(0)
-    make = learned(name).network_class
+    make = learned_codec(name).network_class
     network = make(make.SHAPE())
     picture = astronaut[:128, 160:288]
     pixels = torch.from_numpy(picture[None]).permute(0, 3, 1, 2).float() / 255
     network.measure_spread(pixels)
-    coded = learned(name)(network, "00" * 32).reconstruct(picture, 6)
+    coded = learned_codec(name)(network, "00" * 32).reconstruct(picture, 6)
     assert psnr(picture, coded.image) > 30
 
 
@@ -180,13 +180,15 @@ def test_a_killed_run_ends_where_an_undisturbed_one_does(
 @slow
 @each
 def test_gradients_reach_every_parameter(trained: Train, patches: Pixels, name: str) -> None:
-    make = learned(name).network_class
+    make = learned_codec(name).network_class
     torch.manual_seed(1)
     network = make(make.SHAPE(**SIZES[name]))  # type: ignore[arg-type]
     with torch.no_grad():  # last layers start at zero and hold back what lies before them
         for parameter in network.parameters():
             if not parameter.any():
                 parameter.normal_(std=0.01)
+        if network.SIDE_INFORMATION:  # starts so small that all of it rounds to zero
+            network.get_submodule("hyper_analysis.4").weight.mul_(200)
     network.train()
     objective = RECIPES[name].objective(network, 0.15)
     images = torch.from_numpy(patches[:2]).permute(0, 3, 1, 2).float() / 255
@@ -208,7 +210,7 @@ def test_adversarial_training_leaves_the_streams_alone(trained: Train, astronaut
     before, after = trained("hyperprior"), trained("hific")
     moved = after.network.state_dict()
     picture = astronaut[:96, 160:256]
-    plain = learned("hyperprior").load(before.path)
+    plain = learned_codec("hyperprior").load(before.path)
     made = Hific.load(after.path, levels=LevelCurve())
     assert made.rate_map(picture, 3).tolist() == plain.rate_map(picture, 3).tolist()
     assert not torch.equal(moved["texture.weight"], torch.zeros_like(moved["texture.weight"]))
@@ -251,8 +253,8 @@ def test_what_the_groups_add_starts_at_nothing(trained: Train, astronaut: Pixels
     network = ChannelArNetwork(ChannelArShape(**SIZES["channel-ar"]))  # type: ignore[arg-type]
     new = start_from(network, start.path)
     assert all(key.startswith(("group_context", "group_residual")) for key in new)
-    grown = learned("channel-ar")(network, "00" * 32)
-    plain = learned("hyperprior").load(start.path)
+    grown = learned_codec("channel-ar")(network, "00" * 32)
+    plain = learned_codec("hyperprior").load(start.path)
     picture = astronaut[:64, 192:256]
     one, other = grown.reconstruct(picture, 4), plain.reconstruct(picture, 4)
     assert one.bpp == pytest.approx(other.bpp, rel=1e-4)
@@ -263,8 +265,8 @@ def test_what_the_groups_add_starts_at_nothing(trained: Train, astronaut: Pixels
 def test_a_stream_belongs_to_its_weights_and_its_levels(trained: Train, astronaut: Pixels) -> None:
     path = trained("factorized").path
     picture = astronaut[:32, :48]
-    codec = learned("factorized").load(path)
-    refitted = learned("factorized").load(path, LevelCurve((*CURVE.steps[:7], 23.0)))  # type: ignore[index]
+    codec = learned_codec("factorized").load(path)
+    refitted = learned_codec("factorized").load(path, LevelCurve((*CURVE.steps[:7], 23.0)))  # type: ignore[index]
     with pytest.raises(BitstreamError, match="other weights"):
         refitted.decompress(codec.compress(picture, 3))
     other = _codec(trained, "hyperprior")
@@ -276,7 +278,7 @@ def test_a_stream_belongs_to_its_weights_and_its_levels(trained: Train, astronau
 def test_weights_that_cannot_be_used_say_what_to_do(trained: Train, tmp_path: Path) -> None:
     cdc = trained("cdc")
     with pytest.raises(WeightsError, match="holds weights of cdc, not of channel-ar"):
-        learned("channel-ar").load(cdc.path)
+        learned_codec("channel-ar").load(cdc.path)
     alone = tmp_path / cdc.path.name
     alone.write_bytes(cdc.path.read_bytes())
     with pytest.raises(WeightsError, match="no level curve beside it; fit it with"):

@@ -62,7 +62,7 @@ def packaged_hyperprior() -> Path:
     return packaged_weights("hyperprior")
 
 
-def learned(name: str) -> type[LearnedCodec]:
+def learned_codec(name: str) -> type[LearnedCodec]:
     """The class of a learned codec; torch is imported now.
 
     Raises:
@@ -76,7 +76,7 @@ def learned(name: str) -> type[LearnedCodec]:
     )
 
 
-def classic(name: str) -> ClassicCodec:
+def classic_codec(name: str) -> ClassicCodec:
     """A classic codec.
 
     Raises:
@@ -90,7 +90,7 @@ def classic(name: str) -> ClassicCodec:
 
 def _learned(name: str) -> Codec:
     path = packaged_weights(name)
-    return learned(name).load(path)
+    return learned_codec(name).load(path)
 
 
 def _published(architecture: str) -> Codec:
@@ -106,10 +106,10 @@ CODECS: Mapping[str, Callable[[], Codec]] = {
     "channel-ar": partial(_learned, "channel-ar"),
     "hific": partial(_learned, "hific"),
     "cdc": partial(_learned, "cdc"),
-    "jpeg": partial(classic, "jpeg"),
-    "webp": partial(classic, "webp"),
-    "avif": partial(classic, "avif"),
-    "x265": partial(classic, "x265"),
+    "jpeg": partial(classic_codec, "jpeg"),
+    "webp": partial(classic_codec, "webp"),
+    "avif": partial(classic_codec, "avif"),
+    "x265": partial(classic_codec, "x265"),
     "bmshj2018-factorized": partial(_published, "bmshj2018-factorized"),
     "bmshj2018-hyperprior": partial(_published, "bmshj2018-hyperprior"),
     "mbt2018-mean": partial(_published, "mbt2018-mean"),

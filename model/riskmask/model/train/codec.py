@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from riskmask.model.codecs import learned
+from riskmask.model.codecs import learned_codec
 from riskmask.model.codecs.layers import BLOCK
 from riskmask.model.codecs.transforms import PEAK, StepNetwork
 from riskmask.model.codecs.weight_files import start_from
@@ -192,7 +192,7 @@ def _check(patches: NDArray[np.uint8], settings: CodecTraining, start: Path | No
 def _network(
     settings: CodecTraining, patches: NDArray[np.uint8], start: Path | None
 ) -> StepNetwork:
-    make = learned(settings.architecture).network_class
+    make = learned_codec(settings.architecture).network_class
     network = make(make.SHAPE(**settings.sizes))  # type: ignore[arg-type]
     picked = np.ascontiguousarray(patches[:: max(len(patches) // 256, 1), :128, :128])
     side = min(picked.shape[1:3]) // BLOCK * BLOCK

@@ -137,7 +137,7 @@ def fit_levels(
     out: OutOption = PACKAGED,
 ) -> None:
     """Fit the steps of a trained codec to the levels of the reference, on training photographs."""
-    from riskmask.model.codecs import learned, packaged_hyperprior
+    from riskmask.model.codecs import learned_codec, packaged_hyperprior
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.codecs.level_curve import REFERENCE_SCALE, save_curve
     from riskmask.model.corpus import Corpus
@@ -151,7 +151,7 @@ def fit_levels(
     weights = find_weights(architecture, out).path
     photographs = calibration_photographs(Corpus.find(corpus))
     curve = fit(
-        learned(architecture).load(weights, REFERENCE_SCALE),
+        learned_codec(architecture).load(weights, REFERENCE_SCALE),
         Hyperprior.load(packaged_hyperprior()),
         photographs,
         RECIPES[architecture].levels,
@@ -170,14 +170,16 @@ def classic_profile(
     out: Annotated[Path | None, typer.Option(help="File; default: the packaged profile.")] = None,
 ) -> None:
     """Fit a classic codec's qualities to the levels of the reference, on training photographs."""
-    from riskmask.model.codecs import classic, packaged_hyperprior
+    from riskmask.model.codecs import classic_codec, packaged_hyperprior
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.corpus import Corpus
     from riskmask.model.train.classic_profile import calibration_photographs, fit_profile
 
     out = out or PROFILES / f"{codec}.json"
     photographs = calibration_photographs(Corpus.find(corpus))
-    fit_profile(Hyperprior.load(packaged_hyperprior()), classic(codec).coder, photographs, out)
+    fit_profile(
+        Hyperprior.load(packaged_hyperprior()), classic_codec(codec).coder, photographs, out
+    )
     typer.echo(f"wrote {out}")
 
 
@@ -191,7 +193,7 @@ def codec_card(
 ) -> None:
     """Measure a packaged codec on held-out photographs and write its card."""
     from riskmask.model.codec_cards import codec_card as card
-    from riskmask.model.codecs import learned, packaged_hyperprior
+    from riskmask.model.codecs import learned_codec, packaged_hyperprior
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.corpus import Corpus
     from riskmask.model.runtime.weights import find_weights
@@ -200,7 +202,7 @@ def codec_card(
     held_out = list(found.select("test", categories=("photo",)))
     held_out = held_out[:: max(len(held_out) // images, 1)][:images]
     text = card(
-        learned(architecture).load(find_weights(architecture, out).path),
+        learned_codec(architecture).load(find_weights(architecture, out).path),
         Hyperprior.load(packaged_hyperprior()),
         run_folder(architecture, run),
         held_out,
