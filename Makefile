@@ -47,7 +47,7 @@ bench: $(TEST) ## time the network inside ONNX Runtime
 
 train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RISKMASK_CORPUS)
 	$(BIN)/python -m riskmask.model.train codec
-	$(BIN)/python -m riskmask.model.train jpeg-profile
+	$(BIN)/python -m riskmask.model.train classic-profile
 	$(BIN)/python -m riskmask.model.label --out runs/labels
 	$(BIN)/python -m riskmask.model.train detector
 

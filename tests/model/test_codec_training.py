@@ -1,9 +1,10 @@
-"""Training the codec: it learns, survives a kill, and refuses to mix two runs."""
+"""Training a codec: it learns, survives a kill, and refuses to mix two runs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from riskmask.model.codecs.hyperprior import Hyperprior, save_weights
 from riskmask.model.codecs.network import HyperpriorNetwork
 from riskmask.model.train.codec import CodecTraining, train_codec
-from riskmask.model.train.patches import cut_patches
+from riskmask.model.train.patches import cut_patches, thin
 from riskmask.model.train.run import cosine_rate
 
 Pixels = NDArray[np.uint8]
@@ -29,7 +30,9 @@ def patches(astronaut: Pixels) -> Pixels:
 
 @pytest.fixture(scope="module")
 def uninterrupted(patches: Pixels, tmp_path_factory: pytest.TempPathFactory) -> HyperpriorNetwork:
-    return train_codec(patches, tmp_path_factory.mktemp("whole"), SETTINGS)
+    network = train_codec(patches, tmp_path_factory.mktemp("whole"), SETTINGS)
+    assert isinstance(network, HyperpriorNetwork)
+    return network
 
 
 def _assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
@@ -39,7 +42,7 @@ def _assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
 
 
 @slow
-def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
+def test_a_run_with_more_steps_continues_one_with_fewer(
     patches: Pixels, tmp_path: Path, uninterrupted: HyperpriorNetwork
 ) -> None:
     train_codec(patches, tmp_path, replace(SETTINGS, steps=2))
@@ -106,3 +109,32 @@ def test_patches_are_cut_from_pictures_that_are_large_enough(
     np.testing.assert_array_equal(patches, cut_patches(paths, size=96, per_image=2))
     with pytest.raises(ValueError, match="no picture is at least 96x96"):
         cut_patches(paths[2:], size=96, per_image=2)
+
+
+def test_patches_are_thinned_evenly_to_a_size_that_can_be_carried(tmp_path: Path) -> None:
+    patches = np.arange(100, dtype=np.uint8)[:, None, None, None] * np.ones((64, 64, 3), np.uint8)
+    kept = thin(patches, 0.5)
+    np.save(tmp_path / "packed.npy", kept)
+    assert (tmp_path / "packed.npy").stat().st_size <= 2**19
+    assert len(kept) >= 40
+    assert (kept[0, 0, 0, 0], kept[-1, 0, 0, 0]) == (0, 99)
+    np.testing.assert_array_equal(thin(patches, 60), patches)
+    with pytest.raises(ValueError, match="hold no patch"):
+        thin(patches, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"architecture": "elic"}, "known are hyperprior, factorized"),
+        ({"crop": 40}, "multiple of 32"),
+        ({"crop": 96}, "smaller than a crop of 96"),
+        ({"architecture": "hific"}, "name its weights with --start"),
+    ],
+)
+def test_settings_that_cannot_be_trained_are_refused(
+    patches: Pixels, tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        train_codec(patches, tmp_path, replace(SETTINGS, **change))
+    assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ def register(role: str, path: Path, name: str) -> None:
     """Make a weights file the one that its folder's manifest names for a role.
 
     Args:
-        role: ``detector`` or ``hyperprior``.
+        role: ``detector``, or a learned codec's name.
         path: of the file, named by its content's hash; its folder holds the manifest.
         name: of the model, as replies give it.
     """
@@ -26,4 +26,6 @@ def register(role: str, path: Path, name: str) -> None:
     partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     partial.replace(manifest_path)
     if before and before != path.name:
-        (path.parent / before).unlink(missing_ok=True)
+        replaced = path.parent / before
+        replaced.unlink(missing_ok=True)
+        replaced.with_suffix(".levels.json").unlink(missing_ok=True)  # a codec's level curve

@@ -103,3 +103,23 @@ class PixelRefinement(nn.Module):
         hidden = nn.functional.gelu(self.enter(hidden) + embedded)
         hidden = nn.functional.gelu(self.mix(hidden))
         return x + nn.functional.pixel_shuffle(self.leave(hidden), self.FACTOR)
+
+
+class PixelBlock(nn.Module):
+    """Residual block of two 3x3 convolutions that is told something per place.
+
+    The last layer starts at zero, so the block starts as the identity. No operator of global
+    extent: what is generated at a place depends on its neighbourhood alone.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(width, width, 3, padding=1)
+        self.leave = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, told: Tensor) -> Tensor:
+        """(B, C, h, w) features and what they are told, broadcastable -> (B, C, h, w)."""
+        hidden = nn.functional.gelu(self.mix(nn.functional.gelu(x + told)))
+        return torch.as_tensor(x + self.leave(hidden))

@@ -1,7 +1,7 @@
 """Finds the weights that ship inside the package.
 
-``weights/manifest.json`` names, for each role (``detector``, ``hyperprior``), the file, its
-sha256 and the model's name: ``{"detector": {"file": ..., "sha256": ..., "name": ...}}``.
+``weights/manifest.json`` names, for each role (``detector``, or a learned codec's name), the file,
+its sha256 and the model's name: ``{"detector": {"file": ..., "sha256": ..., "name": ...}}``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,24 @@ class Weights:
 def packaged_folder() -> Path:
     """Where the installed package keeps its weights."""
     return Path(str(resources.files("riskmask.model"))) / "weights"
+
+
+def packaged_roles(folder: Path | None = None) -> frozenset[str]:
+    """The roles that a folder's manifest names; none where there is no manifest.
+
+    Raises:
+        WeightsError: the manifest is not a JSON object.
+    """
+    path = (packaged_folder() if folder is None else folder) / MANIFEST
+    if not path.exists():
+        return frozenset()
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        manifest = None
+    if not isinstance(manifest, dict):
+        raise WeightsError(f"the weights' {MANIFEST} is not JSON; install riskmask again")
+    return frozenset(manifest)
 
 
 def find_weights(role: str = "detector", folder: Path | None = None) -> Weights:

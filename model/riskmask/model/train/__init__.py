@@ -1,1 +1,1 @@
-"""Training: the reference codec, the detector, the JPEG profile."""
+"""Training: the codecs, the detector, levels and profiles."""

@@ -1,4 +1,4 @@
-"""``python -m riskmask.model.train``: train the codec or the detector, fit the JPEG profile."""
+"""``python -m riskmask.model.train``: train codecs and the detector, fit levels and profiles."""
 
 from __future__ import annotations
 
@@ -8,59 +8,22 @@ from typing import Annotated
 
 import typer
 
+from riskmask.model.train import codec_commands
+from riskmask.model.train.codec_commands import PACKAGED, PROFILES, OutOption
+
 app = typer.Typer(no_args_is_help=True, add_completion=False)
+app.registered_commands += codec_commands.app.registered_commands
 
 
-OutOption = Annotated[Path, typer.Option("--out", help="Folder of the weights and manifest.")]
-PACKAGED = Path(__file__).parents[1] / "weights"
-PROFILES = Path(__file__).parents[1] / "profiles"
 DETECTOR_NAME = "riskmask-fpn-mobilenetv4-conv-small"
 
 
 @app.callback()
 def main() -> None:
-    """Train the codec or the detector, fit the JPEG profile."""
+    """Train codecs and the detector, fit levels and profiles, write cards."""
 
 
-CorpusOption = Annotated[
-    Path | None, typer.Option("--corpus", help="Corpus folder; default: RISKMASK_CORPUS.")
-]
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of checkpoint and log.")]
-PermissiveOption = Annotated[
-    bool, typer.Option("--permissive", help="Only images under permissive licences.")
-]
-
-
-@app.command()
-def codec(
-    corpus: CorpusOption = None,
-    run: RunOption = Path("runs/codec"),
-    out: OutOption = PACKAGED,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 14_000,
-    batch: Annotated[int, typer.Option(help="Crops in a step.")] = 8,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    bf16: Annotated[bool, typer.Option(help="Run the transforms in bfloat16.")] = False,
-    permissive: PermissiveOption = False,
-) -> None:
-    """Train the reference codec on the corpus; continues a run that was cut off."""
-    import numpy as np
-
-    from riskmask.model.corpus import Corpus
-    from riskmask.model.train.codec import CodecTraining, train_codec
-    from riskmask.model.train.patches import cut_patches
-
-    run.mkdir(parents=True, exist_ok=True)
-    packed = run / "patches.npy"
-    if not packed.exists():
-        images = Corpus.find(corpus).select("train", permissive=permissive)
-        np.save(packed, cut_patches((image.path for image in images), size=160, per_image=4))
-    settings = CodecTraining(steps=steps, batch=batch, device=device, bf16=bf16)
-    network = train_codec(np.load(packed), run, settings)
-
-    from riskmask.model.codecs.hyperprior import save_weights
-    from riskmask.model.release import register
-
-    register("hyperprior", save_weights(network, out), "hyperprior")
 
 
 @app.command()
@@ -117,69 +80,6 @@ def calibrate(
         f"{platt.pictures} pictures: calibration error {platt.error[0]:.3f} to "
         f"{platt.error[1]:.3f}, Brier skill {platt.skill[0]:.3f} to {platt.skill[1]:.3f}"
     )
-
-
-@app.command()
-def jpeg_profile(
-    corpus: CorpusOption = None,
-    out: Annotated[Path, typer.Option(help="File to write.")] = PROFILES / "jpeg.json",
-) -> None:
-    """Fit JPEG's qualities to the levels of the reference codec on training photographs."""
-    from riskmask.model.codecs import packaged_hyperprior
-    from riskmask.model.codecs.hyperprior import Hyperprior
-    from riskmask.model.corpus import Corpus
-    from riskmask.model.train.jpeg_profile import calibration_photographs, fit_jpeg
-
-    photographs = calibration_photographs(Corpus.find(corpus))
-    fit_jpeg(Hyperprior.load(packaged_hyperprior()), photographs, out)
-    typer.echo(f"wrote {out}")
-
-
-@app.command()
-def codec_card(
-    corpus: CorpusOption = None,
-    run: RunOption = Path("runs/codec"),
-    out: OutOption = PACKAGED,
-    images: Annotated[int, typer.Option(help="Photographs to measure on, evenly picked.")] = 20,
-) -> None:
-    """Measure the packaged codec on held-out photographs and write its card."""
-    from riskmask.model.cards import rate_distortion, sources_table
-    from riskmask.model.codecs import packaged_hyperprior
-    from riskmask.model.codecs.hyperprior import Hyperprior
-    from riskmask.model.corpus import Corpus
-
-    found = Corpus.find(corpus)
-    held_out = list(found.select("test", categories=("photo",)))
-    held_out = held_out[:: max(len(held_out) // images, 1)][:images]
-    log = [json.loads(line) for line in (run / "codec.jsonl").read_text("utf-8").splitlines()]
-    hyperprior = Hyperprior.load(packaged_hyperprior())
-    lines = [
-        "# The reference codec, `hyperprior`",
-        "",
-        "A variable-rate mean-scale hyperprior that starts as a 16x16 DCT: see",
-        "`riskmask/model/codecs/network.py`. It exists to make miscompressions to learn from and",
-        "to define the levels; as a codec for pictures it is a modest one.",
-        "",
-        f"- Weights: sha256 {hyperprior.weights_hash}, float16.",
-        f"- Trained by `python -m riskmask.model.train codec --steps {log[-1]['step']}`: Adam, 8",
-        f"  crops of 128x128 a step, {log[-1]['seconds'] / 60:.0f} minutes in all.",
-        "- Loss: rate plus mean squared error at levels drawn evenly from 0 to 7; three crops in",
-        "  ten have a level map.",
-        "",
-        "## Rate and distortion",
-        "",
-        f"Means over {len(held_out)} photographs of sources that training never saw, cut to",
-        "768x768 at most, real streams:",
-        "",
-        rate_distortion(hyperprior, held_out),
-        "",
-        "## Trained on",
-        "",
-        sources_table(found.select("train")),
-    ]
-    path = out / "hyperprior.md"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    typer.echo(f"wrote {path}")
 
 
 @app.command()

@@ -1,25 +1,28 @@
-"""Train the reference codec: rate and distortion at all levels at once.
-
-The multiplier of the distortion follows the step: at high rate the best trade of a uniform
-quantiser with step D is lambda = 6 / (ln 2 * D^2) per squared error of a pixel; towards low rates
-a power of 1.5 keeps the dead zone from swallowing everything.
-"""
+"""Train a codec at all levels at once; every run can be killed and continued."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import nn
+from tqdm import tqdm
 
+from riskmask.model.codecs import learned_codec
 from riskmask.model.codecs.layers import BLOCK
-from riskmask.model.codecs.network import PEAK, HyperpriorNetwork, Shape
-from riskmask.model.levels import FINEST, step_of_level
+from riskmask.model.codecs.transforms import PEAK, StepNetwork
+from riskmask.model.codecs.weight_files import start_from
+from riskmask.model.train.batches import draw_batch
+from riskmask.model.train.objectives import Objective
+from riskmask.model.train.recipes import RECIPES
 from riskmask.model.train.run import (
     MovingAverage,
     cosine_rate,
@@ -29,15 +32,13 @@ from riskmask.model.train.run import (
     seed_everything,
 )
 
-REFERENCE_STEP = 28.0
-REFERENCE_LAMBDA = 0.033  # per squared 8-bit error, averaged over the three channels
-
 
 @dataclass(frozen=True)
 class CodecTraining:
     """Settings of one run.
 
     Attributes:
+        architecture: a key of :data:`riskmask.model.codecs.LEARNED`.
         steps: optimiser steps in all; the learning rate's cosine ends there.
         batch: crops in a step.
         crop: side of a crop in pixels, a multiple of 32.
@@ -48,8 +49,10 @@ class CodecTraining:
         device: ``auto``, ``cpu`` or ``cuda``.
         bf16: run the transforms in bfloat16; the entropy model stays in float32.
         checkpoint_minutes: how often the run is saved.
+        sizes: of the network, where they differ from the architecture's own.
     """
 
+    architecture: str = "hyperprior"
     steps: int = 14_000
     batch: int = 8
     crop: int = 128
@@ -60,141 +63,194 @@ class CodecTraining:
     device: str = "auto"
     bf16: bool = False
     checkpoint_minutes: float = 4.0
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
 
 def train_codec(
-    patches: NDArray[np.uint8], folder: Path, settings: CodecTraining
-) -> HyperpriorNetwork:
+    patches: NDArray[np.uint8], folder: Path, settings: CodecTraining, start: Path | None = None
+) -> StepNetwork:
     """Train, or continue the run in ``folder``; returns the averaged network on the CPU.
 
     Args:
         patches: (N, S, S, 3) uint8 RGB with S at least the crop.
         folder: of the checkpoint (``codec.pt``) and the log (``codec.jsonl``).
         settings: of the run; a continued run must have the same, but for its number of steps.
+        start: trained weights to begin with; what fits by name and shape is taken over.
+
+    Raises:
+        ValueError: the patches or settings do not fit, or the run in the folder is another one.
+        WeightsError: the start is no weights file of a codec.
     """
+    _check(patches, settings, start)
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
     generator = seed_everything(settings.seed)
-    network = HyperpriorNetwork(Shape())
-    network.to(device, memory_format=torch.channels_last)
-    _measure_sigma(network, patches, device)
-    quantiles = [p for n, p in network.named_parameters() if n.endswith("quantiles")]
-    weights = [p for n, p in network.named_parameters() if not n.endswith("quantiles")]
-    # The factorised prior has a handful of parameters a channel and must follow the rest quickly.
-    prior = {id(p) for p in network.entropy_bottleneck.parameters()}
-    groups = [
-        {"params": [p for p in weights if id(p) not in prior], "scale": 1.0},
-        {"params": [p for p in weights if id(p) in prior], "scale": 10.0},
-    ]
-    optimiser = torch.optim.Adam(groups, lr=settings.rate)
-    auxiliary = torch.optim.Adam(quantiles, lr=1e-3)
+    recipe = RECIPES[settings.architecture]
+    network = _network(settings, patches, start)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    objective = recipe.objective(network, settings.balance)
+    optimiser = _optimiser(network, objective, settings)
+    auxiliary = None
+    if recipe.quantiles:
+        ends = [p for name, p in network.named_parameters() if name.endswith("quantiles")]
+        auxiliary = torch.optim.Adam(ends, lr=1e-3)
     average = MovingAverage(network, 0.999)
+    began = hashlib.sha256(start.read_bytes()).hexdigest() if start else None
+    identity = {**asdict(settings), "sizes": dict(settings.sizes), "start": began}
+
     checkpoint = folder / "codec.pt"
     first, seconds = 0, 0.0
-    saved = load_checkpoint(checkpoint, asdict(settings), device)
+    saved = load_checkpoint(checkpoint, identity, device)
     if saved is not None:
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
-        auxiliary.load_state_dict(saved["auxiliary"])
+        if auxiliary is not None:
+            auxiliary.load_state_dict(saved["auxiliary"])
+        objective.load(saved["objective"])
         average.state = saved["average"]
         generator.bit_generator.state = saved["generator"]
-        torch.set_rng_state(saved.get("noise", torch.get_rng_state()).cpu())
+        _restore_noise(saved["noise"])
         first, seconds = saved["step"], saved["seconds"]
+
+    def save(done: int, spent: float) -> None:
+        content = {
+            "settings": identity,
+            "network": network.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "auxiliary": None if auxiliary is None else auxiliary.state_dict(),
+            "objective": objective.state(),
+            "average": average.state,
+            "generator": generator.bit_generator.state,
+            "noise": _noise(device),
+            "step": done,
+            "seconds": spent,
+        }
+        save_checkpoint(checkpoint, content)
 
     network.train()
     started = saved_at = time.monotonic()
-    log = (folder / "codec.jsonl").open("a", encoding="utf-8")
-    window: list[tuple[float, float, float]] = []
-    for step in range(first, settings.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = group["scale"] * cosine_rate(step, settings.steps, settings.rate)
-        image, levels = _batch(patches, generator, settings)
-        image, levels = image.to(device), levels.to(device)
-        quantiser = step_of_level(levels.cpu().numpy())
-        steps_map = torch.from_numpy(np.asarray(quantiser, dtype=np.float32)).to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
-            coded = network(image, steps_map)
-        squared = ((coded.image.float() - image) * PEAK).square().mean(dim=1, keepdim=True)
-        multiplier = REFERENCE_LAMBDA * (REFERENCE_STEP / steps_map) ** 1.5
-        multiplier = torch.nn.functional.interpolate(multiplier, scale_factor=BLOCK)
-        bpp = coded.bits.mean(dim=(1, 2, 3)) / BLOCK**2
-        distortion = (multiplier * squared).mean(dim=(1, 2, 3))
-        loss = ((bpp + distortion) / (settings.balance + bpp.detach())).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimiser.step()
-        auxiliary.zero_grad(set_to_none=True)
-        network.entropy_bottleneck.loss().backward()
-        auxiliary.step()
-        average.update(network, step)
-        window.append((loss.item(), bpp.mean().item(), squared.mean().item()))
-
-        now = time.monotonic()
-        if (step + 1) % 100 == 0:
-            mean = np.mean(window, axis=0)
-            window.clear()
-            line = {
-                "step": step + 1,
-                "loss": round(float(mean[0]), 4),
-                "bpp": round(float(mean[1]), 4),
-                "mse": round(float(mean[2]), 2),
-                "seconds": round(seconds + now - started, 1),
-            }
-            log.write(json.dumps(line) + "\n")
-            log.flush()
-        last = step + 1 == settings.steps
-        if last or now - saved_at > settings.checkpoint_minutes * 60:
-            saved_at = now
-            save_checkpoint(
-                checkpoint,
-                {
-                    "settings": asdict(settings),
-                    "network": network.state_dict(),
-                    "optimiser": optimiser.state_dict(),
-                    "auxiliary": auxiliary.state_dict(),
-                    "average": average.state,
-                    "generator": generator.bit_generator.state,
-                    "noise": torch.get_rng_state(),
-                    "step": step + 1,
-                    "seconds": seconds + now - started,
-                },
+    window: list[dict[str, float]] = []
+    trained = objective.parameters()
+    with _Log(folder / "codec.jsonl", first) as log:
+        for step in tqdm(range(first, settings.steps), initial=first, total=settings.steps):
+            rate = cosine_rate(step, settings.steps, settings.rate)
+            for group in optimiser.param_groups:
+                group["lr"] = group["scale"] * rate
+            image, step_map = draw_batch(
+                patches,
+                generator,
+                batch=settings.batch,
+                crop=settings.crop,
+                map_share=settings.map_share,
+                levels=recipe.levels,
             )
-    log.close()
+            loss, figures = objective.loss(
+                image.to(device), step_map.to(device), bf16=settings.bf16
+            )
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(trained, 1.0)
+            optimiser.step()
+            if auxiliary is not None:
+                auxiliary.zero_grad(set_to_none=True)
+                network.aux_loss().backward()
+                auxiliary.step()
+            objective.after_step(rate)
+            average.update(network, step)
+            window.append({"loss": loss.item(), **figures})
+
+            now = time.monotonic()
+            if (step + 1) % 100 == 0:
+                log.write(step + 1, window, seconds + now - started)
+                window.clear()
+            last = step + 1 == settings.steps
+            if last or now - saved_at >= settings.checkpoint_minutes * 60:
+                saved_at = now
+                save(step + 1, seconds + now - started)
     network.load_state_dict({**network.state_dict(), **average.state})
     network.cpu().eval()
     return network
 
 
-def _measure_sigma(
-    network: HyperpriorNetwork, patches: NDArray[np.uint8], device: torch.device
-) -> None:
-    """Start the entropy model from the coefficients' real spread."""
+def _check(patches: NDArray[np.uint8], settings: CodecTraining, start: Path | None) -> None:
+    if settings.architecture not in RECIPES:
+        raise ValueError(
+            f"{settings.architecture} is not a codec to train; known are {', '.join(RECIPES)}"
+        )
+    if settings.crop % 32 or settings.crop <= 0:
+        raise ValueError("the crop must be a multiple of 32 pixels")
+    if patches.ndim != 4 or patches.shape[3] != 3 or patches.dtype != np.uint8:
+        raise ValueError("patches must be one uint8 array of (N, side, side, 3)")
+    if min(patches.shape[1:3]) < settings.crop or not len(patches):
+        raise ValueError(f"the patches are smaller than a crop of {settings.crop} pixels")
+    if RECIPES[settings.architecture].needs_start and start is None:
+        raise ValueError(
+            f"{settings.architecture} is the second stage of a trained hyperprior; name its "
+            "weights with --start"
+        )
+
+
+def _network(
+    settings: CodecTraining, patches: NDArray[np.uint8], start: Path | None
+) -> StepNetwork:
+    make = learned_codec(settings.architecture).network_class
+    network = make(make.SHAPE(**settings.sizes))  # type: ignore[arg-type]
     picked = np.ascontiguousarray(patches[:: max(len(patches) // 256, 1), :128, :128])
-    image = torch.from_numpy(picked).permute(0, 3, 1, 2).float().to(device) / PEAK
-    with torch.no_grad():
-        spread = network.analysis(image - 0.5).std(dim=(0, 2, 3)).clamp(min=1e-4)
-        network.log_sigma.copy_(torch.log(spread))
+    side = min(picked.shape[1:3]) // BLOCK * BLOCK
+    images = torch.from_numpy(picked[:, :side, :side]).permute(0, 3, 1, 2).float() / PEAK
+    network.measure_spread(images)
+    if start is not None:
+        start_from(network, start)
+    return network
 
 
-def _batch(
-    patches: NDArray[np.uint8], generator: np.random.Generator, settings: CodecTraining
-) -> tuple[Tensor, Tensor]:
-    """Random crops, flipped, (B, 3, C, C) float32 in [0, 1], and their level maps."""
-    crop, cells = settings.crop, settings.crop // BLOCK
-    room = patches.shape[1] - crop + 1
-    images = np.empty((settings.batch, crop, crop, 3), dtype=np.uint8)
-    levels = np.empty((settings.batch, 1, cells, cells), dtype=np.float32)
-    for row in range(settings.batch):
-        patch = patches[generator.integers(len(patches))]
-        y, x = generator.integers(0, room, size=2)
-        piece = patch[y : y + crop, x : x + crop]
-        images[row] = piece[:, ::-1] if generator.random() < 0.5 else piece
-        levels[row] = generator.uniform(0.0, FINEST)
-        if generator.random() < settings.map_share:
-            top, left = generator.integers(0, cells, size=2)
-            height, width = generator.integers(1, cells + 1, size=2)
-            region = levels[row, 0, top : top + height, left : left + width]
-            region[...] = generator.uniform(0.0, FINEST)
-    tensor = torch.from_numpy(images).permute(0, 3, 1, 2).float() / PEAK
-    return tensor.contiguous(memory_format=torch.channels_last), torch.from_numpy(levels)
+def _optimiser(
+    network: StepNetwork, objective: Objective, settings: CodecTraining
+) -> torch.optim.Adam:
+    fast = {id(p) for p in network.fast_parameters()}
+    trained = objective.parameters()
+    groups = [
+        {"params": [p for p in trained if id(p) not in fast], "scale": 1.0},
+        {"params": [p for p in trained if id(p) in fast], "scale": 10.0},
+    ]
+    return torch.optim.Adam([g for g in groups if g["params"]], lr=settings.rate)
+
+
+def _noise(device: torch.device) -> dict[str, Any]:
+    """State of torch's generators: of the CPU, and of the device that trains."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def _restore_noise(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["cpu"].cpu())
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+
+
+class _Log:
+    """JSON lines, one for 100 steps; what a killed run wrote after its checkpoint is dropped."""
+
+    def __init__(self, path: Path, first: int) -> None:
+        kept = []
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if json.loads(line)["step"] <= first]
+        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
+
+    def __enter__(self) -> _Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, step: int, window: list[dict[str, float]], seconds: float) -> None:
+        means = {
+            name: round(float(np.mean([entry[name] for entry in window])), 4) for name in window[0]
+        }
+        line = {"step": step, **means, "seconds": round(seconds, 1)}
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()

@@ -52,3 +52,16 @@ def cut_patches(
     if not patches:
         raise ValueError(f"no picture is at least {size}x{size}")
     return np.stack(patches)
+
+
+def thin(patches: NDArray[np.uint8], mebibytes: float) -> NDArray[np.uint8]:
+    """Every so many of the patches, evenly, so that they take at most that much room.
+
+    Raises:
+        ValueError: not even one fits.
+    """
+    room = int(mebibytes * 2**20 - 1024) // patches[0].nbytes  # less the file's own header
+    if room < 1:
+        raise ValueError(f"{mebibytes:g} MiB hold no patch; allow for more")
+    picked = np.linspace(0, len(patches) - 1, min(room, len(patches))).round().astype(int)
+    return np.asarray(patches[picked])

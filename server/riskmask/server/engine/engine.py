@@ -77,7 +77,7 @@ class Engine:
         if jpeg.PROFILE not in profiles:
             raise ProfileError(
                 "there is no jpeg profile, so no JPEG can be advised; install riskmask again, "
-                "or fit one with python -m riskmask.model.train jpeg-profile"
+                "or fit one with python -m riskmask.model.train classic-profile"
             )
         self._predictor = predictor
         self.profiles = dict(profiles)

@@ -1,4 +1,4 @@
-"""A fitted JPEG profile is one that the service loads, and says what was measured."""
+"""A classic codec's fitted profile is one that the service loads, and says what was measured."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from riskmask.model.codecs.hyperprior import Hyperprior
+from riskmask.model.codecs.jpeg import JpegCoder
+from riskmask.model.codecs.x265 import X265Coder
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.model.train.jpeg_profile import QUALITIES, fit_jpeg, jpeg_bpp
+from riskmask.model.train.classic_profile import coded_bpp, fit_profile
 
 Pixels = NDArray[np.uint8]
 pytestmark = pytest.mark.slow
+JPEG = JpegCoder()
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def fitted(
     codec: Hyperprior, photographs: list[Pixels], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     path = tmp_path_factory.mktemp("profile") / "jpeg.json"
-    fit_jpeg(codec, photographs, path)
+    fit_profile(codec, JPEG, photographs, path)
     return path
 
 
@@ -48,7 +51,7 @@ def test_a_quality_s_level_has_the_same_mean_log_rate(
 ) -> None:
     profile = CodecProfile.load(fitted)
     for level, quality in profile.anchors[1:-1:4]:
-        jpeg = np.mean([np.log(jpeg_bpp(photo, round(quality))) for photo in photographs])
+        jpeg = np.mean([np.log(coded_bpp(JPEG, photo, round(quality))) for photo in photographs])
         neighbours = [int(level), int(level) + 1]
         own = [
             np.mean([np.log(codec.rate_map(photo, anchor).mean()) for photo in photographs])
@@ -59,12 +62,22 @@ def test_a_quality_s_level_has_the_same_mean_log_rate(
 
 def test_only_measured_qualities_and_the_end_of_the_scale_are_named(fitted: Path) -> None:
     pairs = json.loads(fitted.read_text(encoding="utf-8"))["quality_of_level"]
-    assert {quality for level, quality in pairs if level < 7} <= set(QUALITIES)
+    assert {quality for level, quality in pairs if level < 7} <= set(JPEG.fine_ladder)
 
 
 def test_the_rate_of_jpeg_is_that_of_the_file(photographs: list[Pixels]) -> None:
     buffer = io.BytesIO()
     Image.fromarray(photographs[0]).save(buffer, "JPEG", quality=50, optimize=True, subsampling=2)
-    assert jpeg_bpp(photographs[0], 50) == len(buffer.getvalue()) * 8 / 160**2
-    rates = [jpeg_bpp(photographs[0], quality) for quality in QUALITIES]
+    assert coded_bpp(JPEG, photographs[0], 50) == len(buffer.getvalue()) * 8 / 160**2
+    rates = [coded_bpp(JPEG, photographs[0], quality) for quality in JPEG.fine_ladder]
     assert rates == sorted(rates)
+
+
+def test_a_codec_whose_quality_falls_as_it_gets_finer_fits_too(
+    codec: Hyperprior, photographs: list[Pixels], tmp_path: Path
+) -> None:
+    path = tmp_path / "x265.json"
+    fit_profile(codec, X265Coder(), photographs[:1], path)
+    profile = CodecProfile.load(path)
+    assert (profile.quality_minimum, profile.quality_maximum) == (1, 51)
+    assert profile.quality_of_level(1) > profile.quality_of_level(6)

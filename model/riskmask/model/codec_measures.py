@@ -1,0 +1,115 @@
+"""What a codec's card reports: rate, distortion and kept high frequencies, of real streams."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dctn  # type: ignore[import-untyped]
+from tqdm import tqdm
+
+from riskmask.model.cards import psnr
+from riskmask.model.codecs.base import Codec
+from riskmask.model.levels import ANCHORS
+
+Pixels = NDArray[np.uint8]
+
+HIGH = 0.5  # of the highest frequency that pixels can hold: the upper octave
+# The test "generative or not".
+LOW_RATE = 0.2
+KEPT = 0.75
+REFERENCE_KEPT = 0.5
+WORTH_DB = 4.0
+
+
+@dataclass(frozen=True)
+class Operating:
+    """A codec and the reference at one level, means over the same photographs.
+
+    Attributes:
+        bpp: of the codec's real streams.
+        quality: PSNR in dB.
+        kept: share of the original's high-frequency energy in the reconstruction; 1 is all.
+        reference_quality, reference_kept: the reference's at the codec's bpp, interpolated over
+            log bpp picture by picture (its ends where the codec's rate is beyond them).
+    """
+
+    bpp: float
+    quality: float
+    kept: float
+    reference_quality: float
+    reference_kept: float
+
+
+def high_frequency_energy(image: Pixels) -> float:
+    """Energy of an image's luma in the upper octave of frequencies, (H, W, 3) uint8 RGB."""
+    luma = image.astype(np.float64) @ (0.299, 0.587, 0.114)
+    spectrum = dctn(luma, norm="ortho")
+    rows, columns = (np.arange(size) / size for size in luma.shape)
+    high = np.hypot(rows[:, None], columns[None, :]) >= HIGH
+    return float(np.square(spectrum[high]).sum())
+
+
+def measure(codec: Codec, reference: Codec, photographs: Sequence[Pixels]) -> list[Operating]:
+    """Both codecs at the eight anchor levels, by real streams."""
+    figures = np.zeros((2, len(photographs), ANCHORS, 3))
+    for number, image in enumerate(tqdm(photographs, desc="high frequencies", unit="image")):
+        original = max(high_frequency_energy(image), 1e-9)
+        for which, coder in enumerate((codec, reference)):
+            for level in range(ANCHORS):
+                stream = coder.compress(image, level)
+                decoded = coder.decompress(stream)
+                figures[which, number, level] = (
+                    8 * len(stream) / (image.shape[0] * image.shape[1]),
+                    psnr(image, decoded),
+                    high_frequency_energy(decoded) / original,
+                )
+    own, other = figures
+    beside = np.zeros((len(photographs), ANCHORS, 2))
+    for number in range(len(photographs)):
+        rates = np.log(other[number, :, 0])
+        for figure in (1, 2):
+            at = np.interp(np.log(own[number, :, 0]), rates, other[number, :, figure])
+            beside[number, :, figure - 1] = at
+    return [
+        Operating(*(float(value) for value in (*own[:, level].mean(0), *beside[:, level].mean(0))))
+        for level in range(ANCHORS)
+    ]
+
+
+def is_generative(points: Sequence[Operating]) -> bool:
+    """Whether a codec makes detail up where the reference loses it.
+
+    At every level of at most 0.2 bpp where the reference keeps at most half of the high-frequency
+    energy at the same bpp, and there must be one, it keeps three quarters for at most 4 dB.
+    """
+    telling = [p for p in points if p.bpp <= LOW_RATE and p.reference_kept <= REFERENCE_KEPT]
+    return bool(telling) and all(
+        p.kept >= KEPT and p.reference_quality - p.quality <= WORTH_DB for p in telling
+    )
+
+
+def frequency_table(points: Sequence[Operating]) -> str:
+    """Markdown table of the kept high-frequency energy beside the reference's."""
+    lines = [
+        "| level | bpp | kept | the hyperprior keeps | PSNR, dB | the hyperprior's, dB |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {level} | {p.bpp:.3f} | {p.kept:.0%} | {p.reference_kept:.0%} | {p.quality:.1f} "
+        f"| {p.reference_quality:.1f} |"
+        for level, p in enumerate(points)
+    ]
+    return "\n".join(lines)
+
+
+def verdict(points: Sequence[Operating]) -> str:
+    """One sentence for the card."""
+    said = "**generative**" if is_generative(points) else "**not generative**"
+    return (
+        f"Generative or not: {said}. The test: at every level of at most {LOW_RATE} bpp where the "
+        f"hyperprior keeps at most {REFERENCE_KEPT:.0%} of the high-frequency energy at equal "
+        f"bpp, this codec keeps at least {KEPT:.0%}, for at most {WORTH_DB:g} dB of PSNR."
+    )
