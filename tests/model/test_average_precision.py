@@ -171,6 +171,7 @@ def test_blocks_are_counted_where_the_verdict_is_known() -> None:
     assert row.blocks[16]["right"] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_the_report_shows_every_figure(tmp_path: Path) -> None:
     examples = [_example() for _ in range(3)]
     scores = {

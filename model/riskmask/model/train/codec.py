@@ -87,7 +87,7 @@ def train_codec(
     generator = seed_everything(settings.seed)
     recipe = RECIPES[settings.architecture]
     network = _network(settings, patches, start)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device, memory_format=torch.channels_last)
     objective = recipe.objective(network, settings.balance)
     optimiser = _optimiser(network, objective, settings)
     auxiliary = None
