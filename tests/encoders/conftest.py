@@ -37,7 +37,7 @@ def wanted(portrait: Pixels) -> CanonicalMap:
     height, width = portrait.shape[:2]
     levels = np.full((height // 16, width // 16), 1.0, np.float32)
     levels[4:12, 4:12] = 4.0
-    return CanonicalMap(levels, width, height, 1.0, JpegAdvice(80, "4:4:4", 1000))
+    return CanonicalMap(levels, width, height, 1.0, JpegAdvice(80, "4:4:4", 1000, safe=True))
 
 
 @pytest.fixture(scope="session")

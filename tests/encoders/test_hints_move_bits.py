@@ -142,7 +142,7 @@ def test_a_finer_advice_makes_a_better_picture(
 ) -> None:
     def made(quality: int) -> tuple[int, float]:
         canonical = replace(
-            wanted, jpeg=JpegAdvice(quality, "4:4:4", 1000), profiles=packaged_profiles()
+            wanted, jpeg=JpegAdvice(quality, "4:4:4", 1000, safe=True), profiles=packaged_profiles()
         )
         advice: dict[str, Any] = json.loads(HINT_FORMATS[name].export(canonical).data)
         if name == "jpeg-xl":
