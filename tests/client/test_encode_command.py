@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture
 def portrait(tmp_path: Path) -> Path:
-    """A part of the astronaut's photograph with a red text of the tiny detector, striped, as PNG."""
+    """A part of the astronaut's photograph with a striped red text of the tiny detector, as PNG."""
     with Image.open(EXAMPLES / "astronaut.jpg") as opened:
         part = opened.convert("RGB").crop((128, 0, 320, 160))
     part.paste((255, 0, 0), (64, 64, 128, 80))
