@@ -50,6 +50,7 @@ train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RI
 	$(BIN)/python -m riskmask.model.train classic-profile
 	$(BIN)/python -m riskmask.model.label --out runs/labels
 	$(BIN)/python -m riskmask.model.train detector
+	$(BIN)/python -m riskmask.model.train calibrate
 
 clean: ## remove everything that make made (not runs/)
 	rm -rf $(VENV) .venv-proto .venv-proto-buf out build dist

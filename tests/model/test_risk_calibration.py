@@ -1,24 +1,21 @@
-"""Calibration: after it three in ten regions of risk 0.3 are changed, and the profile says so."""
+"""Calibration: after it three in ten regions of risk 0.3 are changed, and the file holds it."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from riskmask.model import profiles
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Example
+from riskmask.model.detector import Detector
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.evaluate.safety import calibration_error
+from riskmask.model.export import export_detector
 from riskmask.model.runtime.predictor import Predictor
-from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.model.train.calibration import fit_platt, judged_table, write_calibration
-
-PACKAGED = Path(next(iter(profiles.__path__)))
+from riskmask.model.train.calibration import fit_platt, judged_table
 
 
 def _table(regions: int, seed: int, slope: float = 0.5, intercept: float = 1.0) -> RegionTable:
@@ -65,22 +62,16 @@ def test_a_detector_that_is_wrong_way_round_is_refused() -> None:
         fit_platt(wrong)
 
 
-def test_the_profile_keeps_everything_else(tmp_path: Path) -> None:
-    path = tmp_path / "jpeg.json"
-    shutil.copy(PACKAGED / "jpeg.json", path)
-    before = json.loads(path.read_text("utf-8"))
-    platt = fit_platt(_table(500, 0))
-    for version in (1, 2):  # a second calibration replaces the first
-        write_calibration(platt, "0123abcd", path)
-        profile = CodecProfile.load(path)
-        assert profile.risk_slope == (round(platt.slope, 4),) * 8
-        assert profile.risk_intercept == (round(platt.intercept, 4),) * 8
-        assert int(profile.version) == int(before["version"]) + version
-        assert profile.fitted_on.count("risk calibrated for detector 0123abcd") == 1
-    after = json.loads(path.read_text("utf-8"))
-    for key in ("quality", "quality_of_level", "rate_factor", "codec", "name"):
-        assert after[key] == before[key]
-    assert list(tmp_path.iterdir()) == [path]
+def test_the_exported_file_holds_the_calibration(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Detector().eval()
+    plain = Predictor(export_detector(network, tmp_path, "tiny"), threads=1)
+    calibrated = Predictor(export_detector(network, tmp_path, "tiny", (0.5, 1.0)), threads=1)
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    before, after = (p.predict(image).risk.astype(float) for p in (plain, calibrated))
+    wanted = 1 / (1 + np.exp(-(0.5 * np.log(before / (1 - before)) + 1.0)))
+    np.testing.assert_allclose(after, wanted, atol=2e-3)  # both are float16
+    assert (np.diff(after, axis=0) <= 0).all()
 
 
 def test_the_detector_s_risk_of_judged_regions_is_gathered(predictor: Predictor) -> None:

@@ -22,6 +22,7 @@ from segmentation_models_pytorch.decoders.fpn.decoder import Conv3x3GNReLU  # no
 
 CONTENTS = 3
 KINDS = 3
+UNCALIBRATED = (1.0, 0.0)
 RATE_POOL = 4  # from the stride of the other maps (4) to the codec's cells (16)
 
 
@@ -133,19 +134,26 @@ class _Sum(nn.Module):
 
 
 class DetectorGraph(nn.Module):
-    """What is exported: uint8 NHWC in, probabilities and bits per pixel out."""
+    """What is exported: uint8 NHWC in, probabilities and bits per pixel out.
+
+    Args:
+        detector: trained.
+        calibration: slope over 0 and intercept on the logits of the risk (Platt scaling); shared
+            by all levels, so that a finer level still never means more risk.
+    """
 
     OUTPUTS = ("risk", "rate", "content", "high_impact", "kind")
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, calibration: tuple[float, float] = UNCALIBRATED) -> None:
         super().__init__()
         self.detector = detector
+        self.slope, self.intercept = calibration
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """(N, H, W, 3) uint8 RGB -> risk, rate, content, high impact and kind as float32."""
         logits = self.detector(image.permute(0, 3, 1, 2))
         return (
-            torch.sigmoid(logits.risk),
+            torch.sigmoid(logits.risk * self.slope + self.intercept),
             torch.exp(logits.log_rate.clamp(max=4.0)),
             torch.sigmoid(logits.content),
             torch.sigmoid(logits.high_impact),

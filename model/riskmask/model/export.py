@@ -12,7 +12,7 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 
-from riskmask.model.detector import Detector, DetectorGraph
+from riskmask.model.detector import UNCALIBRATED, Detector, DetectorGraph
 
 OPSET = 17
 CONTRACT = "1"
@@ -23,7 +23,9 @@ class ExportError(RuntimeError):
     """The exported file does not do what the module does."""
 
 
-def export_detector(detector: Detector, folder: Path, name: str) -> Path:
+def export_detector(
+    detector: Detector, folder: Path, name: str, calibration: tuple[float, float] = UNCALIBRATED
+) -> Path:
     """Export with uint8 input and all post-processing in the graph.
 
     Height and width are dynamic multiples of 32; the predictor feeds a few fixed tile shapes.
@@ -32,11 +34,12 @@ def export_detector(detector: Detector, folder: Path, name: str) -> Path:
         detector: trained, on the CPU.
         folder: receives ``detector-HASH.onnx``.
         name: stored in the file's metadata.
+        calibration: slope and intercept on the risk's logits.
 
     Raises:
         ExportError: the file differs from the module on a test picture.
     """
-    graph = DetectorGraph(detector).eval()
+    graph = DetectorGraph(detector, calibration).eval()
     example = torch.zeros(1, 256, 256, 3, dtype=torch.uint8)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:

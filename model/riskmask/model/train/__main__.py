@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riskmask.model.train import codec_commands
-from riskmask.model.train.codec_commands import PACKAGED, PROFILES, OutOption
+from riskmask.model.train.codec_commands import PACKAGED, OutOption
+
+if TYPE_CHECKING:
+    from riskmask.model.train.calibration import Platt
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.registered_commands += codec_commands.app.registered_commands
 
 
+CALIBRATION = "calibration.json"  # in the folder of a detector's run
 DETECTOR_NAME = "riskmask-fpn-mobilenetv4-conv-small"
 
 
@@ -58,24 +62,33 @@ def detector(
 @app.command()
 def calibrate(
     labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
-    model: Annotated[
-        Path | None, typer.Option(help="ONNX detector; default: the packaged one.")
-    ] = None,
-    profiles: Annotated[Path, typer.Option(help="Folder of the profiles to write to.")] = PROFILES,
+    run: RunOption = Path("runs/detector"),
+    out: OutOption = PACKAGED,
 ) -> None:
-    """Calibrate the detector's risks on labelled pictures that were kept out of its training."""
-    from riskmask.model.data.training_set import load_examples
-    from riskmask.model.runtime.predictor import Predictor
-    from riskmask.model.runtime.weights import find_weights
-    from riskmask.model.train.calibration import fit_platt, judged_table, write_calibration
+    """Calibrate a trained detector on pictures kept out of its training, and export it so."""
+    import tempfile
+    from dataclasses import asdict
 
-    predictor = Predictor(model or find_weights().path)
+    from riskmask.model.data.training_set import load_examples
+    from riskmask.model.export import export_detector
+    from riskmask.model.release import register
+    from riskmask.model.runtime.predictor import Predictor
+    from riskmask.model.train.calibration import fit_platt, judged_table
+    from riskmask.model.train.detector import load_trained
+
+    network, _ = load_trained(run)
     examples = [example for example in load_examples(labels) if example.for_calibration]
-    platt = fit_platt(judged_table(predictor, examples))
-    # JPEG's risk is taken as the reference's at the same level, so its calibration is as well.
-    for name in ("hyperprior", "jpeg"):
-        write_calibration(platt, predictor.sha256[:8], profiles / f"{name}.json")
-    typer.echo(
+    with tempfile.TemporaryDirectory() as scratch:
+        predictor = Predictor(export_detector(network, Path(scratch), DETECTOR_NAME))
+        platt = fit_platt(judged_table(predictor, examples))
+    (run / CALIBRATION).write_text(json.dumps(asdict(platt), indent=2) + "\n", encoding="utf-8")
+    path = export_detector(network, out, DETECTOR_NAME, (platt.slope, platt.intercept))
+    register("detector", path, DETECTOR_NAME)
+    typer.echo(_calibration_line(platt))
+
+
+def _calibration_line(platt: Platt) -> str:
+    return (
         f"slope {platt.slope:.3f}, intercept {platt.intercept:+.3f} on {platt.regions} regions of "
         f"{platt.pictures} pictures: calibration error {platt.error[0]:.3f} to "
         f"{platt.error[1]:.3f}, Brier skill {platt.skill[0]:.3f} to {platt.skill[1]:.3f}"
@@ -93,6 +106,7 @@ def detector_card(
     """Write the packaged detector's card from its runs and its labels."""
     from riskmask.model.cards import labelled_sources, loss_table
     from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.train.calibration import Platt
     from riskmask.model.train.detector import load_trained
 
     runs = run or [Path("runs/detector")]
@@ -108,6 +122,13 @@ def detector_card(
             f"  {number}. `--steps {facts['step']} --batch {settings['batch']} --crop "
             f"{settings['crop']} --rate {settings['rate']:g}`, {seconds / 60:.0f} minutes"
         )
+    calibrated = ["Its probabilities are not calibrated."]
+    if (runs[-1] / CALIBRATION).exists():
+        platt = Platt(**json.loads((runs[-1] / CALIBRATION).read_text("utf-8")))
+        calibrated = [
+            "Its risks of regions are calibrated on scenes and sources kept out of training",
+            f"(`train calibrate`): {_calibration_line(platt)}.",
+        ]
     lines = [
         f"# The detector, `{weights.name}`",
         "",
@@ -125,8 +146,9 @@ def detector_card(
         "- Measured in `docs/evaluation.md`.",
         "",
         "What it has not learnt: the risk of faces (nobody judged them; their places train the",
-        "content alone), changes of geometry, risks of codecs other than the reference. Its",
-        "probabilities are not calibrated on held-out pictures.",
+        "content alone), changes of geometry, risks of codecs other than the reference.",
+        "",
+        *calibrated,
         "",
         "## Loss",
         "",

@@ -2,14 +2,13 @@
 
 Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999): one slope and one
 intercept on the logit, shared by all levels, so that a finer level still never means more risk.
+They become part of the exported graph, so the reference codec's profile stays the identity.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,31 +79,6 @@ def fit_platt(table: RegionTable) -> Platt:
         error=(calibration_error(risk, changed), calibration_error(after, changed)),
         skill=(brier_skill(risk, changed), brier_skill(after, changed)),
     )
-
-
-def write_calibration(platt: Platt, detector: str, profile: Path) -> None:
-    """Put a calibration into a profile's file; everything else in it stays.
-
-    Args:
-        platt: the fit.
-        detector: first eight digits of the hash of the detector that it belongs to.
-        profile: a JSON file of :mod:`riskmask.model.runtime.profiles`.
-    """
-    content = json.loads(profile.read_text(encoding="utf-8"))
-    content["risk_calibration"] = {
-        "slope": [round(platt.slope, 4)] * ANCHORS,
-        "intercept": [round(platt.intercept, 4)] * ANCHORS,
-    }
-    content["version"] = str(int(content["version"]) + 1)
-    sentence = content["fitted_on"].split("; risk calibrated")[0]
-    content["fitted_on"] = (
-        f"{sentence}; risk calibrated for detector {detector} on {platt.regions} regions of "
-        f"{platt.pictures} pictures kept out of its training, by python -m riskmask.model.train "
-        "calibrate"
-    )
-    partial = profile.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(profile)
 
 
 def _logit(risk: NDArray[np.float64]) -> NDArray[np.float64]:
