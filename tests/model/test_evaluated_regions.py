@@ -74,7 +74,7 @@ def test_what_is_found_when_no_more_than_twice_the_area_is_flagged(
     # Both words are changed at level 0: 64 cells each, 140 when widened by two cells and rounded,
     # so 560 may be flagged: all three words, but not the background's 832 cells.
     result = find_within_area([example], [maps], table, "any", 0)
-    assert result.recall.tolist() == found
+    assert result.found.tolist() == found
     assert result.rows.tolist() == [0, 1]
 
 
@@ -83,10 +83,10 @@ def test_a_third_word_is_too_much_where_only_a_small_one_changed() -> None:
     maps = _map(0.5, 0.6, 0.7)
     table = region_table([example], {"any": [maps]})
     # At level 1 the first word alone is changed: 140 cells with its margin, 280 allowed.
-    assert find_within_area([example], [maps], table, "any", 1).recall.tolist() == [True]
+    assert find_within_area([example], [maps], table, "any", 1).found.tolist() == [True]
     wide = _map(0.5, 0.6, 0.7, ground=0.55)
     table = region_table([example], {"any": [wide]})
-    assert find_within_area([example], [wide], table, "any", 1).recall.tolist() == [False]
+    assert find_within_area([example], [wide], table, "any", 1).found.tolist() == [False]
 
 
 def test_a_safe_level_is_where_the_risk_falls_under_the_threshold() -> None:

@@ -19,16 +19,16 @@ ALLOWANCE = 2.0  # flagged area over true area
 
 @dataclass(frozen=True)
 class Found:
-    """Recall of one method at one level.
+    """What one method finds at one level.
 
     Attributes:
         threshold: the lowest score that keeps the flagged area within its allowance.
-        recall: (R,) bool, for the changed regions of the table, whether they are found.
+        found: (R,) bool, for the changed regions of the table, whether they are found.
         rows: (R,) int, which rows of the table those are.
     """
 
     threshold: float
-    recall: NDArray[np.bool_]
+    found: NDArray[np.bool_]
     rows: NDArray[np.intp]
 
 

@@ -96,7 +96,7 @@ def _parts(
         if not changed:
             continue
         recall = {
-            m: _recall(f.recall[mask[f.rows]], table.image[f.rows][mask[f.rows]])
+            m: _recall(f.found[mask[f.rows]], table.image[f.rows][mask[f.rows]])
             for m, f in found.items()
         }
         precision = {m: region_precision(part, m, level) for m in scores}

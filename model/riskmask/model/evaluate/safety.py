@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,8 +62,7 @@ def measure_safety(table: RegionTable, method: str, seed: int = 0) -> Safety:
 
     every = np.arange(len(table))
 
-    def figure(statistic: object) -> Figure:
-        assert callable(statistic)
+    def figure(statistic: Callable[[NDArray[np.intp]], float]) -> Figure:
         value = statistic(every) if len(table) else float("nan")
         return Figure(value, interval(table.image, statistic, seed))
 
