@@ -23,6 +23,13 @@ from riskmask.model.data.wording import draw_string
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
+SCENE_LINES = (3, 15)  # lines of text that are tried on a scene, from and to below
+PAGE_LINES = (10, 28)
+LINES = (8, 64)  # size of their typeface in pixels
+# Half of a page's lines are large: thin strokes on an exactly flat ground survive what the same
+# strokes on a photograph do not, and too few of them are learnt by heart instead.
+HEADLINES = (28, 96)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -136,7 +143,8 @@ class SceneRenderer:
         ground = canvas.copy()
         taken: list[Box] = []
         marks: list[Mark] = []
-        for _ in range(generator.integers(3, 15)):
+        lines = PAGE_LINES if self._plain else SCENE_LINES
+        for _ in range(generator.integers(*lines)):
             mark: Mark | None = self._draw_text(generator, canvas, taken)
             marks += [mark] if mark else []
         for _ in range(generator.integers(1, 8)):
@@ -185,7 +193,8 @@ class SceneRenderer:
         self, generator: np.random.Generator, canvas: Image.Image, taken: list[Box]
     ) -> TextMark | None:
         text = draw_string(generator)
-        height = round(float(np.exp(generator.uniform(np.log(8), np.log(64)))))
+        heights = HEADLINES if self._plain and generator.random() < 0.5 else LINES
+        height = round(float(np.exp(generator.uniform(*np.log(heights)))))
         path = self._fonts[generator.integers(len(self._fonts))]
         font = _font(path, height)
         if not _draws_all(font, text):
