@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Batch, Example, Sampler
 from riskmask.model.detector import Detector, Logits
+from riskmask.model.train import detector as training
 from riskmask.model.train.detector import (
     DetectorTraining,
     load_trained,
@@ -120,6 +122,26 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
 
     with pytest.raises(ValueError, match="a run with other settings"):
         train_detector(examples, tmp_path / "cut", replace(SETTINGS, rate=1e-3))
+
+
+@slow
+def test_the_loss_on_pictures_kept_out_is_logged_and_changes_nothing(
+    examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "LOG_STEPS", 1)
+    monkeypatch.setattr(training, "CHECK_STEPS", 2)
+    checked = train_detector(examples[:3], tmp_path / "checked", SETTINGS, held_out=examples[3:])
+    plain = train_detector(examples[:3], tmp_path / "plain", SETTINGS)
+    for name, value in checked.state_dict().items():
+        assert torch.equal(value, plain.state_dict()[name]), name
+    lines = [
+        json.loads(line)
+        for line in (tmp_path / "checked" / "detector.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert [line["step"] for line in lines if "held_out" in line] == [2]
+    [held_out] = [line["held_out"] for line in lines if "held_out" in line]
+    assert held_out.keys() == lines[0].keys() - {"step", "seconds"}
+    assert all(np.isfinite(value) and value > 0 for value in held_out.values())
 
 
 @slow

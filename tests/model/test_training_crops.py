@@ -100,22 +100,45 @@ def test_shapes_and_types_of_a_batch() -> None:
     assert batch.to(torch.device("cpu")).image.equal(batch.image)
 
 
+def _unflipped(batch: Batch, row: int) -> dict[str, np.ndarray]:
+    """A crop's planes; where it was mirrored, mirrored back."""
+    crop = _planes(batch, row)
+    if crop["kind"][0, 0, 0] > crop["kind"][0, 0, -1]:
+        crop = {name: np.flip(plane, axis=-1) for name, plane in crop.items()}
+    return crop
+
+
 def test_exposure_changes_pixels_a_little_and_no_label() -> None:
     example = replace(_example(96, 96), regions=())
-    plain = Sampler([example], 96, np.random.default_rng(5)).batch(1)
+    plain = _unflipped(Sampler([example], 96, np.random.default_rng(5)).batch(1), 0)
     crops = Sampler([example], 96, np.random.default_rng(6), exposure=1.0).batch(30)
     shades = set()
     for row in range(30):
-        crop = _planes(crops, row)
+        crop = _unflipped(crops, row)
         image = crop["image"].astype(int)
-        if crop["kind"][0, 0, 0] > crop["kind"][0, 0, -1]:
-            crop = {name: np.flip(plane, axis=-1) for name, plane in crop.items()}
-            image = np.flip(image, axis=-1)
-        assert abs(image - plain.image[0].numpy()).max() <= 20 + 0.06 * 128 + 1
+        assert abs(image - plain["image"]).max() <= 20 + 0.06 * 128 + 1
         shades.add(int(image[2].mean()))
-        np.testing.assert_array_equal(crop["count"], plain.count[0].numpy())
-        np.testing.assert_array_equal(crop["rate"], plain.rate[0].numpy())
+        np.testing.assert_array_equal(crop["count"], plain["count"])
+        np.testing.assert_array_equal(crop["rate"], plain["rate"])
     assert len(shades) > 5
+
+
+def test_a_negative_keeps_every_label() -> None:
+    example = replace(_example(96, 96), regions=())
+    plain = _unflipped(Sampler([example], 96, np.random.default_rng(5)).batch(1), 0)
+    crops = Sampler([example], 96, np.random.default_rng(6), negative=0.5).batch(30)
+    negatives = 0
+    for row in range(30):
+        crop = _unflipped(crops, row)
+        same, negative = (
+            np.array_equal(crop["image"], pixels)
+            for pixels in (plain["image"], 255 - plain["image"])
+        )
+        assert same != negative
+        negatives += negative
+        for name in ("count", "rate", "kind", "high_impact"):
+            np.testing.assert_array_equal(crop[name], plain[name])
+    assert 5 < negatives < 25
 
 
 def test_the_same_generator_draws_the_same_crops() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,6 +39,7 @@ def detector(
     batch: Annotated[int, typer.Option(help="Crops in a step.")] = 8,
     crop: Annotated[int, typer.Option(help="Side of a crop, a multiple of 32.")] = 256,
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
+    decay: Annotated[float, typer.Option(help="Weight decay.")] = 1e-2,
     start: Annotated[
         Path | None, typer.Option(help="Folder of another run, whose weights to begin with.")
     ] = None,
@@ -52,10 +53,16 @@ def detector(
     from riskmask.model.train.detector import DetectorTraining, train_detector
 
     settings = DetectorTraining(
-        steps=steps, batch=batch, crop=crop, rate=rate, device=device, bf16=bf16
+        steps=steps, batch=batch, crop=crop, rate=rate, decay=decay, device=device, bf16=bf16
     )
-    examples = [example for example in load_examples(labels) if not example.for_calibration]
-    network = train_detector(examples, run, settings, start=start)
+    every = load_examples(labels)
+    network = train_detector(
+        [example for example in every if not example.for_calibration],
+        run,
+        settings,
+        start=start,
+        held_out=[example for example in every if example.for_calibration],
+    )
     register("detector", export_detector(network, out, DETECTOR_NAME), DETECTOR_NAME)
 
 
@@ -156,6 +163,7 @@ def detector_card(
         "",
         loss_table(log),
         "",
+        *_held_out(log),
         "## Trained on",
         "",
         "Pictures cut to 640x640 at most; `scenes` are rendered on training photographs with icons",
@@ -166,6 +174,15 @@ def detector_card(
     path = out / "detector.md"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     typer.echo(f"wrote {path}")
+
+
+def _held_out(log: list[dict[str, Any]]) -> list[str]:
+    from riskmask.model.cards import loss_table
+
+    checks = [{"step": line["step"], **line["held_out"]} for line in log if "held_out" in line]
+    if not checks:
+        return []
+    return ["On crops of the pictures kept for the calibration:", "", loss_table(checks), ""]
 
 
 if __name__ == "__main__":

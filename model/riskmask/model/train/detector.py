@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -26,6 +28,9 @@ from riskmask.model.train.run import (
 )
 
 LOWEST_RATE = 1e-3  # bits per pixel of a cell; below it nothing is told apart
+LOG_STEPS = 100  # means of so many steps make a line of the log
+CHECK_STEPS = 1000  # so often the loss on pictures kept out of training is taken
+CHECK_BATCHES = 24
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class DetectorTraining:
         decay: weight decay.
         region_weight: weight of a pixel inside a judged region; the background has 1.
         exposure: share of the crops that are made a little brighter or darker.
+        negative: share of the crops that are turned into their negative.
         seed: of batches and weights.
         device: ``auto``, ``cpu`` or ``cuda``.
         bf16: run the network in bfloat16.
@@ -53,6 +59,7 @@ class DetectorTraining:
     decay: float = 1e-2
     region_weight: float = 4.0
     exposure: float = 0.5
+    negative: float = 0.3
     seed: int = 0
     device: str = "auto"
     bf16: bool = False
@@ -65,6 +72,7 @@ def train_detector(
     settings: DetectorTraining,
     shape: DetectorShape = DEFAULT_SHAPE,
     start: Path | None = None,
+    held_out: Sequence[Example] = (),
 ) -> Detector:
     """Train, or continue the run in ``folder``; returns the averaged network on the CPU.
 
@@ -74,6 +82,8 @@ def train_detector(
         settings: of the run; a continued run must have the same, but for its number of steps.
         shape: of the network.
         start: folder of another run, whose averaged weights this one begins with.
+        held_out: pictures that are not trained on; the averaged network's loss on crops of them,
+            always the same ones, is logged beside the training loss.
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = pick_device(settings.device)
@@ -95,7 +105,8 @@ def train_detector(
         average.state = saved["average"]
         generator.bit_generator.state = saved["generator"]
         first, seconds = saved["step"], saved["seconds"]
-    sampler = Sampler(examples, settings.crop, generator, settings.exposure)
+    sampler = Sampler(examples, settings.crop, generator, settings.exposure, settings.negative)
+    checks = _crops(held_out, settings)
 
     network.train()
     started = saved_at = time.monotonic()
@@ -117,11 +128,15 @@ def train_detector(
             window.append({name: part.item() for name, part in parts.items()})
 
             now = time.monotonic()
-            if (step + 1) % 100 == 0:
-                line: dict[str, float] = {"step": step + 1}
+            if (step + 1) % LOG_STEPS == 0:
+                line: dict[str, Any] = {"step": step + 1}
                 for name in parts:
                     line[name] = round(sum(entry[name] for entry in window) / len(window), 4)
                 window.clear()
+                if checks and (step + 1) % CHECK_STEPS == 0:
+                    averaged = Detector(shape).to(device)
+                    averaged.load_state_dict({**network.state_dict(), **average.state})
+                    line["held_out"] = held_out_loss(averaged, checks, settings.region_weight)
                 line["seconds"] = round(seconds + now - started, 1)
                 log.write(json.dumps(line) + "\n")
                 log.flush()
@@ -143,6 +158,31 @@ def train_detector(
     network.load_state_dict({**network.state_dict(), **average.state})
     network.cpu().eval()
     return network
+
+
+def _crops(examples: Sequence[Example], settings: DetectorTraining) -> list[Batch]:
+    """The same crops for every run of these settings, as they are."""
+    if not examples:
+        return []
+    sampler = Sampler(examples, settings.crop, np.random.default_rng(settings.seed))
+    return [sampler.batch(settings.batch) for _ in range(CHECK_BATCHES)]
+
+
+@torch.no_grad()
+def held_out_loss(
+    network: Detector, batches: Sequence[Batch], region_weight: float
+) -> dict[str, float]:
+    """Loss by head, a mean over the batches; the network is left in evaluation mode."""
+    network.eval()
+    device = next(network.parameters()).device
+    total: Counter[str] = Counter()
+    for batch in batches:
+        moved = batch.to(device)
+        logits = network(moved.image.to(memory_format=torch.channels_last))
+        total.update(
+            {name: part.item() for name, part in losses(logits, moved, region_weight).items()}
+        )
+    return {name: round(value / len(batches), 4) for name, value in total.items()}
 
 
 def load_trained(folder: Path) -> tuple[Detector, dict[str, Any]]:
