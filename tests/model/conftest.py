@@ -26,6 +26,8 @@ from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.corpus import Corpus, CorpusNotFoundError, Icon
+from riskmask.model.data.planes import LabelMap
+from riskmask.model.data.training_set import Example
 
 Pixels = NDArray[np.uint8]
 
@@ -145,3 +147,36 @@ def corpus() -> Corpus:
         return Corpus.find()
     except CorpusNotFoundError as error:
         pytest.skip(f"no corpus: {error}")
+
+
+class ThreeWords:
+    """Three words of 8x8 cells; all levels change the first, the coarsest the second."""
+
+    places = ((16, 16), (80, 16), (16, 80))
+    counts = (8, 1, 0)
+
+    def example(self, key: str = "words") -> Example:
+        """The picture, of 128x128 pixels, with its labels."""
+        changed = np.zeros((3, 32, 32), np.uint8)
+        for (x, y), count in zip(self.places, self.counts, strict=True):
+            changed[0, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8] = count
+        nothing = np.zeros((3, 32, 32), np.uint8)
+        known = np.ones((3, 32, 32), bool)
+        rate = np.ones((8, 8, 8), np.float16)
+        labels = LabelMap(changed, known, changed > 0, known, nothing[0], nothing, rate)
+        boxes = tuple(
+            ("text", ((x, y), (x + 32, y), (x + 32, y + 32), (x, y + 32))) for x, y in self.places
+        )
+        return Example(key, np.full((128, 128, 3), 90, np.uint8), labels, boxes, "tests")
+
+    def map(self, *values: float, ground: float = 0.0) -> NDArray[np.float32]:
+        """(1, 32, 32) with a value for each word, and one around them."""
+        plane = np.full((1, 32, 32), ground, np.float32)
+        for (x, y), value in zip(self.places, values, strict=True):
+            plane[0, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8] = value
+        return plane
+
+
+@pytest.fixture(scope="session")
+def words() -> ThreeWords:
+    return ThreeWords()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from riskmask.model.data.planes import LabelMap
-from riskmask.model.data.training_set import Example
 from riskmask.model.evaluate.area import find_within_area
 from riskmask.model.evaluate.bootstrap import interval
 from riskmask.model.evaluate.groups import measure_group
@@ -21,55 +21,30 @@ from riskmask.model.evaluate.safety import (
     safe_levels,
 )
 
-WORDS = ((16, 16), (80, 16), (16, 80))
-COUNTS = (8, 1, 0)
+if TYPE_CHECKING:
+    from .conftest import ThreeWords
 
 
-def _example() -> Example:
-    """Three words of 8x8 cells; all levels change the first, the coarsest the second."""
-    changed = np.zeros((3, 32, 32), np.uint8)
-    for (x, y), count in zip(WORDS, COUNTS, strict=True):
-        changed[0, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8] = count
-    nothing = np.zeros((3, 32, 32), np.uint8)
-    labels = LabelMap(
-        changed,
-        np.ones((3, 32, 32), bool),
-        nothing.astype(bool),
-        np.ones((3, 32, 32), bool),
-        nothing[0],
-        nothing,
-        np.ones((8, 8, 8), np.float16),
-    )
-    boxes = tuple(("text", ((x, y), (x + 32, y), (x + 32, y + 32), (x, y + 32))) for x, y in WORDS)
-    return Example("words", np.zeros((128, 128, 3), np.uint8), labels, boxes, "tests")
-
-
-def _map(*values: float, ground: float = 0.0) -> NDArray[np.float32]:
-    plane = np.full((1, 32, 32), ground, np.float32)
-    for (x, y), value in zip(WORDS, values, strict=True):
-        plane[0, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8] = value
-    return plane
-
-
-def test_judged_regions_know_their_fate_and_their_share() -> None:
-    regions = judged_regions(_example())
-    assert [region.count for region in regions] == list(COUNTS)
+def test_judged_regions_know_their_fate_and_their_share(words: ThreeWords) -> None:
+    regions = judged_regions(words.example())
+    assert [region.count for region in regions] == list(words.counts)
     assert all(region.share == pytest.approx(64 / 1024) for region in regions)
 
 
 @pytest.mark.parametrize(
-    ("maps", "found"),
+    ("values", "ground", "found"),
     [
-        (_map(0.9, 0.8, 0.1), [True, True]),
-        (_map(0.9, 0.1, 0.8), [True, True]),  # the wrong word too, which twice the area allows
-        (_map(0.9, 0.2, 0.1, ground=0.5), [True, False]),  # and here the whole background
-        (_map(0.5, 0.5, 0.5, ground=0.5), [False, False]),  # all or nothing, so nothing
+        ((0.9, 0.8, 0.1), 0.0, [True, True]),
+        ((0.9, 0.1, 0.8), 0.0, [True, True]),  # the wrong word too, which twice the area allows
+        ((0.9, 0.2, 0.1), 0.5, [True, False]),  # and here the whole background
+        ((0.5, 0.5, 0.5), 0.5, [False, False]),  # all or nothing, so nothing
     ],
 )
 def test_what_is_found_when_no_more_than_twice_the_area_is_flagged(
-    maps: NDArray[np.float32], found: list[bool]
+    words: ThreeWords, values: tuple[float, ...], ground: float, found: list[bool]
 ) -> None:
-    example = _example()
+    maps = words.map(*values, ground=ground)
+    example = words.example()
     table = region_table([example], {"any": [maps]})
     # Both words are changed at level 0: 64 cells each, 140 when widened by two cells and rounded,
     # so 560 may be flagged: all three words, but not the background's 832 cells.
@@ -78,13 +53,13 @@ def test_what_is_found_when_no_more_than_twice_the_area_is_flagged(
     assert result.rows.tolist() == [0, 1]
 
 
-def test_a_third_word_is_too_much_where_only_a_small_one_changed() -> None:
-    example = _example()
-    maps = _map(0.5, 0.6, 0.7)
+def test_a_third_word_is_too_much_where_only_a_small_one_changed(words: ThreeWords) -> None:
+    example = words.example()
+    maps = words.map(0.5, 0.6, 0.7)
     table = region_table([example], {"any": [maps]})
     # At level 1 the first word alone is changed: 140 cells with its margin, 280 allowed.
     assert find_within_area([example], [maps], table, "any", 1).found.tolist() == [True]
-    wide = _map(0.5, 0.6, 0.7, ground=0.55)
+    wide = words.map(0.5, 0.6, 0.7, ground=0.55)
     table = region_table([example], {"any": [wide]})
     assert find_within_area([example], [wide], table, "any", 1).found.tolist() == [False]
 
@@ -121,9 +96,9 @@ def test_calibration_by_hand() -> None:
     assert np.isnan(calibration_error(np.zeros(0), np.zeros(0, bool)))
 
 
-def test_a_perfect_map_has_a_perfect_rank_and_skill() -> None:
-    levels = np.concatenate([_map(1, float(level < 1), 0) for level in range(8)])
-    table = region_table([_example()], {"right": [levels]})
+def test_a_perfect_map_has_a_perfect_rank_and_skill(words: ThreeWords) -> None:
+    levels = np.concatenate([words.map(1, float(level < 1), 0) for level in range(8)])
+    table = region_table([words.example()], {"right": [levels]})
     safety = measure_safety(table, "right")
     assert safety.regions == 3
     assert safety.rank.value == pytest.approx(1)
@@ -146,8 +121,8 @@ def test_images_are_drawn_whole() -> None:
     assert np.isnan(interval(images, lambda rows: float("nan"))).all()
 
 
-def test_small_regions_and_contents_are_told_apart() -> None:
-    group = measure_group("words", [_example()] * 2, {"any": [_map(0.9, 0.8, 0.1)] * 2})
+def test_small_regions_and_contents_are_told_apart(words: ThreeWords) -> None:
+    group = measure_group("words", [words.example()] * 2, {"any": [words.map(0.9, 0.8, 0.1)] * 2})
     assert {(part.name, part.level) for part in group.parts} == {
         (name, level) for name in ("all", "text") for level in range(1, 8)
     }  # at level 0 two of three words change, which is not contested; no word is small

@@ -1,4 +1,6 @@
-"""``python -m riskmask.model.evaluate``: the detector beside its baselines, on one page.
+"""``python -m riskmask.model.evaluate``: the detector beside its baselines.
+
+Writes the tables as Markdown, and an HTML page with curves and a gallery of the worst mistakes.
 
 Works on label maps of held-out sources (``python -m riskmask.model.label --side test``): scenes
 rendered with icon families, typefaces and backgrounds that training never saw, and real pictures
@@ -30,6 +32,9 @@ def main(
         typer.Option(help="YuNet's ONNX file, for the baselines that find faces."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The page, as Markdown.")] = Path("docs/evaluation.md"),
+    page: Annotated[
+        Path, typer.Option(help="The page with curves and a gallery of the worst, as HTML.")
+    ] = Path("runs/evaluation.html"),
     rate_images: Annotated[int, typer.Option(help="Pictures coded for real.")] = 40,
 ) -> None:
     """Evaluate the risk map and the predicted rates on held-out pictures."""
@@ -39,6 +44,7 @@ def main(
     from riskmask.model.evaluate.baselines import all_baselines
     from riskmask.model.evaluate.groups import measure_group
     from riskmask.model.evaluate.judged import Scores
+    from riskmask.model.evaluate.page import make_section, write_page
     from riskmask.model.evaluate.rates import measure_rates
     from riskmask.model.evaluate.report import Report, write_markdown
     from riskmask.model.runtime.predictor import Predictor
@@ -69,9 +75,12 @@ def main(
             e for e in real if e.scale != 1.0 and has_text(e)
         ],
     }
-    measured = [
-        measure_group(name, group, score(group, name)) for name, group in groups.items() if group
-    ]
+    measured, sections = [], []
+    for name, group in groups.items():
+        if group:
+            scores = score(group, name)
+            measured.append(measure_group(name, group, scores))
+            sections.append(make_section(measured[-1], group, scores))
     hyperprior = Hyperprior.load(codec or packaged_hyperprior())
     whole = [e for e in real if e.scale == 1.0]
     coded = whole[:: max(len(whole) // rate_images, 1)][:rate_images]
@@ -82,7 +91,9 @@ def main(
         rates=measure_rates(predictor, hyperprior, coded),
     )
     write_markdown(report, out)
+    write_page(report, sections, page)
     typer.echo(out.read_text(encoding="utf-8"))
+    typer.echo(f"curves and gallery: {page}")
 
 
 if __name__ == "__main__":

@@ -90,12 +90,15 @@ def calibration_error(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> 
     """Expected calibration error over 15 bins of equal mass; NaN without any value."""
     if not len(risk):
         return float("nan")
-    order = np.argsort(risk, kind="stable")
-    total = 0.0
-    for part in np.array_split(order, BINS):
-        if len(part):
-            total += abs(float(risk[part].mean() - changed[part].mean())) * len(part)
-    return total / len(risk)
+    parts = equal_mass_bins(risk)
+    gaps = [abs(float(risk[part].mean() - changed[part].mean())) * len(part) for part in parts]
+    return sum(gaps) / len(risk)
+
+
+def equal_mass_bins(risk: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Rows of 15 bins that hold equally many values, in rising order of risk; none is empty."""
+    parts = np.array_split(np.argsort(risk, kind="stable"), BINS)
+    return [part for part in parts if len(part)]
 
 
 def brier_skill(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:

@@ -1,0 +1,128 @@
+"""The regions that the detector gets most wrong, as pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.model.data.planes import STRIDE
+from riskmask.model.data.training_set import Example
+from riskmask.model.evaluate.judged import (
+    PERCENTILE,
+    JudgedRegion,
+    Scores,
+    at_level,
+    judged_regions,
+)
+
+MARGIN = 24  # pixels around a region
+SHORTEST = 96  # side of a cut-out in pixels, at least
+ENLARGED = 2
+RISK_COLOUR = (160, 32, 240)
+
+Mistake = Literal["missed", "false alarm"]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One region that was judged wrong.
+
+    Attributes:
+        mistake: ``missed`` (it changed), or ``false alarm`` (it did not).
+        key: of its picture.
+        content: of the region.
+        height: of its box in pixels.
+        risk: that the detector gave it, in [0, 1].
+        count: how many of the coarsest levels change it.
+        picture: PNG as a data URL: the cut-out, and beside it the same with the risk as colour.
+    """
+
+    mistake: Mistake
+    key: str
+    content: str
+    height: int
+    risk: float
+    count: int
+    picture: str
+
+
+def worst_mistakes(
+    examples: Sequence[Example], maps: Sequence[Scores], level: int, mistake: Mistake, most: int
+) -> list[Exhibit]:
+    """The gravest mistakes of one sort at a level, at most one from a picture.
+
+    Args:
+        examples: labelled pictures.
+        maps: the risk of each, (8, h, w) float32 in [0, 1].
+        level: anchor.
+        mistake: changed regions with the lowest risk, or unchanged ones with the highest.
+        most: how many exhibits at most.
+    """
+    wrong = mistake == "missed"
+    candidates: list[tuple[float, int, JudgedRegion]] = []
+    for index, example in enumerate(examples):
+        plane = at_level(maps[index], level).ravel()
+        of_picture = [
+            (float(np.percentile(plane[region.cells], PERCENTILE)), index, region)
+            for region in judged_regions(example)
+            if (region.count > level) == wrong
+        ]
+        if of_picture:
+            choose = min if wrong else max
+            candidates.append(choose(of_picture, key=lambda entry: entry[0]))
+    candidates.sort(key=lambda entry: entry[0], reverse=not wrong)
+    return [
+        _exhibit(examples[index], at_level(maps[index], level), region, mistake, risk)
+        for risk, index, region in candidates[:most]
+    ]
+
+
+def _exhibit(
+    example: Example,
+    plane: NDArray[np.float32],
+    region: JudgedRegion,
+    mistake: Mistake,
+    risk: float,
+) -> Exhibit:
+    rows, columns = np.divmod(region.cells, plane.shape[1])
+    top, bottom = int(rows.min()) * STRIDE, (int(rows.max()) + 1) * STRIDE
+    left, right = int(columns.min()) * STRIDE, (int(columns.max()) + 1) * STRIDE
+    window = _widened(top, bottom, example.image.shape[0]) + _widened(
+        left, right, example.image.shape[1]
+    )
+    return Exhibit(
+        mistake,
+        example.key,
+        region.content,
+        bottom - top,
+        risk,
+        region.count,
+        _side_by_side(example.image, plane, window),
+    )
+
+
+def _widened(low: int, high: int, limit: int) -> tuple[int, int]:
+    missing = max(SHORTEST - (high - low), 0) // 2
+    return max(low - MARGIN - missing, 0), min(high + MARGIN + missing, limit)
+
+
+def _side_by_side(
+    image: NDArray[np.uint8], plane: NDArray[np.float32], window: tuple[int, int, int, int]
+) -> str:
+    top, bottom, left, right = window
+    cut = image[top:bottom, left:right]
+    fine = np.kron(plane, np.ones((STRIDE, STRIDE), np.float32))[top:bottom, left:right, None]
+    shown = cut * (1 - 0.7 * fine) + np.array(RISK_COLOUR) * 0.7 * fine
+    gap = np.full((cut.shape[0], 4, 3), 255, np.uint8)
+    both = Image.fromarray(np.concatenate([cut, gap, shown.round().astype(np.uint8)], axis=1))
+    larger = both.resize((both.width * ENLARGED, both.height * ENLARGED), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    larger.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,94 @@
+"""The evaluation as an HTML page: curves, reliability, and a gallery of the worst mistakes.
+
+The gallery shows the pictures that were evaluated: mind their licences before you publish it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from riskmask.model.data.training_set import Example
+from riskmask.model.evaluate.curves import precision_recall_svg, reliability_svg
+from riskmask.model.evaluate.gallery import Exhibit, worst_mistakes
+from riskmask.model.evaluate.groups import Group
+from riskmask.model.evaluate.judged import Scores, region_table
+from riskmask.model.evaluate.precision import Row
+from riskmask.model.evaluate.report import Report
+
+EXHIBITS = 8  # of each sort
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of one group of pictures.
+
+    Attributes:
+        group: its figures.
+        rows: cells of the table, a row per level at which something changed.
+        curves: SVG of precision and recall at each contested level.
+        reliability: SVG.
+        galleries: a title and its exhibits.
+    """
+
+    group: Group
+    rows: Sequence[Mapping[str, str]]
+    curves: Sequence[str]
+    reliability: str
+    galleries: Sequence[tuple[str, Sequence[Exhibit]]]
+
+
+def make_section(
+    group: Group, examples: Sequence[Example], scores: Mapping[str, Sequence[Scores]]
+) -> Section:
+    """Draw what belongs to a measured group; the first method is the one in question."""
+    table = region_table(examples, scores)
+    first = next(iter(scores))
+    contested = [row.level for row in group.rows if row.contested]
+    galleries: list[tuple[str, Sequence[Exhibit]]] = []
+    for level in contested[:1]:
+        maps = scores[first]
+        galleries = [
+            (f"Missed at level {level}", worst_mistakes(examples, maps, level, "missed", EXHIBITS)),
+            (
+                f"False alarms at level {level}",
+                worst_mistakes(examples, maps, level, "false alarm", EXHIBITS),
+            ),
+        ]
+    return Section(
+        group,
+        [_cells(row) for row in group.rows if row.changed],
+        [precision_recall_svg(table, level) for level in contested],
+        reliability_svg(table, first),
+        galleries,
+    )
+
+
+def write_page(report: Report, sections: Sequence[Section], out: Path) -> None:
+    """Write the page; everything it shows is inside the one file."""
+    environment = Environment(
+        loader=PackageLoader("riskmask.model.evaluate"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    text = environment.get_template("page.html").render(report=report, sections=sections)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text + "\n", encoding="utf-8")
+
+
+def _cells(row: Row) -> dict[str, str]:
+    own, *others = row.region.values()
+    low, high = row.region_interval
+    return {
+        "level": str(row.level),
+        "regions": str(row.regions),
+        "changed": f"{row.changed:.0%}",
+        "own": f"{own:.3f}",
+        "best": f"{np.nanmax(others):.3f}" if others else "",
+        "interval": "" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}",
+    }
