@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +11,10 @@ from sklearn.metrics import precision_recall_curve
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.evaluate.safety import BINS, equal_mass_bins
 from riskmask.model.levels import ANCHORS
+from riskmask.model.pages import drawing_axes, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
-
-DPI = 110
 
 
 def precision_recall_svg(table: RegionTable, level: int) -> str:
@@ -27,7 +24,7 @@ def precision_recall_svg(table: RegionTable, level: int) -> str:
         table: judged regions; some of them changed at that level, others not.
         level: anchor.
     """
-    drawing, axes = _axes("recall", "precision")
+    drawing, axes = drawing_axes("recall", "precision")
     truth = table.count > level
     for method, scores in table.scores.items():
         precision, recall, _ = precision_recall_curve(truth, scores[:, level])
@@ -36,18 +33,20 @@ def precision_recall_svg(table: RegionTable, level: int) -> str:
     axes.axhline(float(truth.mean()), color="0.7", linewidth=0.8)
     axes.set_title(f"level {level}, {truth.sum()} of {len(truth)} regions changed", fontsize=9)
     axes.legend(fontsize=7)
-    return _svg(drawing)
+    _unit(axes)
+    return svg(drawing)
 
 
 def reliability_svg(table: RegionTable, method: str) -> str:
     """Share of changed regions against their mean risk, over bins of equal mass, as SVG."""
-    drawing, axes = _axes("mean risk", "share that changed")
+    drawing, axes = drawing_axes("mean risk", "share that changed")
     risk, changed = every_level(table, method)
     points = np.array([(risk[part].mean(), changed[part].mean()) for part in equal_mass_bins(risk)])
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
     axes.plot(points[:, 0], points[:, 1], marker="o", markersize=4)
     axes.set_title(f"{len(table)} regions at {ANCHORS} levels, {BINS} bins", fontsize=9)
-    return _svg(drawing)
+    _unit(axes)
+    return svg(drawing)
 
 
 def every_level(table: RegionTable, method: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -56,18 +55,5 @@ def every_level(table: RegionTable, method: str) -> tuple[NDArray[np.float64], N
     return table.scores[method].astype(np.float64).ravel(), changed.ravel()
 
 
-def _axes(across: str, up: str) -> tuple[Drawing, Axes]:
-    from matplotlib.figure import Figure as Drawing  # no pyplot: it keeps every figure
-
-    drawing = Drawing(figsize=(4.2, 3.4), dpi=DPI, layout="constrained")
-    axes = drawing.subplots()
-    axes.set(xlabel=across, ylabel=up, xlim=(0, 1), ylim=(0, 1.02))
-    axes.grid(color="0.92")
-    return drawing, axes
-
-
-def _svg(drawing: Drawing) -> str:
-    buffer = io.StringIO()
-    drawing.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+def _unit(axes: Axes) -> None:
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from riskmask.model.data.planes import STRIDE
 from riskmask.model.data.training_set import Example
@@ -21,10 +18,8 @@ from riskmask.model.evaluate.judged import (
     at_level,
     judged_regions,
 )
+from riskmask.model.pages import side_by_side, widened
 
-MARGIN = 24  # pixels around a region
-SHORTEST = 96  # side of a cut-out in pixels, at least
-ENLARGED = 2
 RISK_COLOUR = (160, 32, 240)
 
 Mistake = Literal["missed", "false alarm"]
@@ -94,9 +89,11 @@ def _exhibit(
     rows, columns = np.divmod(region.cells, plane.shape[1])
     top, bottom = int(rows.min()) * STRIDE, (int(rows.max()) + 1) * STRIDE
     left, right = int(columns.min()) * STRIDE, (int(columns.max()) + 1) * STRIDE
-    window = _widened(top, bottom, example.image.shape[0]) + _widened(
-        left, right, example.image.shape[1]
-    )
+    height, width = example.image.shape[:2]
+    window = widened(top, bottom, height), widened(left, right, width)
+    cut = example.image[window]
+    fine = np.kron(plane, np.ones((STRIDE, STRIDE), np.float32))[window][..., None]
+    coloured = cut * (1 - 0.7 * fine) + np.array(RISK_COLOUR) * 0.7 * fine
     return Exhibit(
         mistake,
         example.key,
@@ -104,25 +101,5 @@ def _exhibit(
         bottom - top,
         risk,
         region.count,
-        _side_by_side(example.image, plane, window),
+        side_by_side(cut, coloured.round().astype(np.uint8)),
     )
-
-
-def _widened(low: int, high: int, limit: int) -> tuple[int, int]:
-    missing = max(SHORTEST - (high - low), 0) // 2
-    return max(low - MARGIN - missing, 0), min(high + MARGIN + missing, limit)
-
-
-def _side_by_side(
-    image: NDArray[np.uint8], plane: NDArray[np.float32], window: tuple[int, int, int, int]
-) -> str:
-    top, bottom, left, right = window
-    cut = image[top:bottom, left:right]
-    fine = np.kron(plane, np.ones((STRIDE, STRIDE), np.float32))[top:bottom, left:right, None]
-    shown = cut * (1 - 0.7 * fine) + np.array(RISK_COLOUR) * 0.7 * fine
-    gap = np.full((cut.shape[0], 4, 3), 255, np.uint8)
-    both = Image.fromarray(np.concatenate([cut, gap, shown.round().astype(np.uint8)], axis=1))
-    larger = both.resize((both.width * ENLARGED, both.height * ENLARGED), Image.Resampling.NEAREST)
-    buffer = io.BytesIO()
-    larger.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from riskmask.model.data.training_set import Example
 from riskmask.model.evaluate.curves import precision_recall_svg, reliability_svg
@@ -19,6 +18,7 @@ from riskmask.model.evaluate.groups import Group
 from riskmask.model.evaluate.judged import Scores, region_table
 from riskmask.model.evaluate.precision import Row
 from riskmask.model.evaluate.report import Report
+from riskmask.model.pages import render_page
 
 EXHIBITS = 8  # of each sort
 
@@ -70,15 +70,9 @@ def make_section(
 
 def write_page(report: Report, sections: Sequence[Section], out: Path) -> None:
     """Write the page; everything it shows is inside the one file."""
-    environment = Environment(
-        loader=PackageLoader("riskmask.model.evaluate"),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
-    text = environment.get_template("page.html").render(report=report, sections=sections)
+    text = render_page("riskmask.model.evaluate", report=report, sections=sections)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text + "\n", encoding="utf-8")
+    out.write_text(text, encoding="utf-8")
 
 
 def _cells(row: Row) -> dict[str, str]:
