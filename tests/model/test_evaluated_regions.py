@@ -14,12 +14,8 @@ from riskmask.model.evaluate.area import find_within_area
 from riskmask.model.evaluate.bootstrap import interval
 from riskmask.model.evaluate.groups import measure_group
 from riskmask.model.evaluate.judged import judged_regions, region_table
-from riskmask.model.evaluate.safety import (
-    brier_skill,
-    calibration_error,
-    measure_safety,
-    safe_levels,
-)
+from riskmask.model.evaluate.probability import brier_skill, calibration_error
+from riskmask.model.evaluate.safety import measure_safety, safe_levels
 
 if TYPE_CHECKING:
     from .conftest import ThreeWords

@@ -140,8 +140,8 @@ def fail(message: str) -> NoReturn:
 
 def main() -> None:
     """The ``riskmask`` command."""
-    # The first two add their commands to the app themselves.
-    from riskmask.client import cli_encode, cli_hints  # noqa: F401
+    # These add their commands to the app themselves.
+    from riskmask.client import cli_encode, cli_hints, cli_profile  # noqa: F401
     from riskmask.client.cli_serve import serve
 
     app.command()(serve)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from riskmask.model.evaluate.judged import RegionTable
-from riskmask.model.evaluate.safety import BINS, equal_mass_bins
+from riskmask.model.evaluate.probability import BINS, equal_mass_bins
 from riskmask.model.levels import ANCHORS
 from riskmask.model.pages import drawing_axes, svg
 

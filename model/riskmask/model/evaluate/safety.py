@@ -11,10 +11,10 @@ from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
 from riskmask.model.evaluate.bootstrap import Interval, interval
 from riskmask.model.evaluate.judged import RegionTable
+from riskmask.model.evaluate.probability import brier_skill, calibration_error
 from riskmask.model.levels import ANCHORS
 
 THRESHOLD = 0.3
-BINS = 15
 
 
 @dataclass(frozen=True)
@@ -84,26 +84,3 @@ def safe_levels(risk: NDArray[np.float64], threshold: float = THRESHOLD) -> NDAr
             above, below = risk[row, level], risk[row, level + 1]
             result[row] = level + (above - threshold) / max(above - below, 1e-12)
     return result
-
-
-def calibration_error(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
-    """Expected calibration error over 15 bins of equal mass; NaN without any value."""
-    if not len(risk):
-        return float("nan")
-    parts = equal_mass_bins(risk)
-    gaps = [abs(float(risk[part].mean() - changed[part].mean())) * len(part) for part in parts]
-    return sum(gaps) / len(risk)
-
-
-def equal_mass_bins(risk: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """Rows of 15 bins that hold equally many values, in rising order of risk; none is empty."""
-    parts = np.array_split(np.argsort(risk, kind="stable"), BINS)
-    return [part for part in parts if len(part)]
-
-
-def brier_skill(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
-    """1 - Brier score over that of the overall share; NaN where nothing or everything changed."""
-    share = float(changed.mean()) if len(changed) else 0.0
-    if share in (0.0, 1.0):
-        return float("nan")
-    return 1.0 - float(np.mean((risk - changed) ** 2)) / (share * (1 - share))

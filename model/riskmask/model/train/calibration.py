@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
 from riskmask.model.data.training_set import Example
 from riskmask.model.evaluate.judged import RegionTable, region_table
-from riskmask.model.evaluate.safety import brier_skill, calibration_error
+from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit, scaled
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.predictor import Predictor
 
-SMALLEST = 1e-4  # risk under which logits are not told apart
 FEWEST = 50  # changed and unchanged verdicts that a fit must rest on, each
 
 
@@ -66,11 +64,11 @@ def fit_platt(table: RegionTable) -> Platt:
             f"{int(changed.sum())} changed and {int((~changed).sum())} unchanged verdicts; "
             f"a calibration needs {FEWEST} of each, so label more pictures"
         )
-    fit = LogisticRegression(C=np.inf).fit(_logit(risk)[:, None], changed)
+    fit = LogisticRegression(C=np.inf).fit(logit(risk)[:, None], changed)
     slope, intercept = float(fit.coef_[0, 0]), float(fit.intercept_[0])
     if slope <= 0:
         raise ValueError("the detector's risk falls where more is changed; it cannot be calibrated")
-    after = 1 / (1 + np.exp(-(slope * _logit(risk) + intercept)))
+    after = scaled(risk, slope, intercept)
     return Platt(
         slope=slope,
         intercept=intercept,
@@ -79,8 +77,3 @@ def fit_platt(table: RegionTable) -> Platt:
         error=(calibration_error(risk, changed), calibration_error(after, changed)),
         skill=(brier_skill(risk, changed), brier_skill(after, changed)),
     )
-
-
-def _logit(risk: NDArray[np.float64]) -> NDArray[np.float64]:
-    clipped = np.clip(risk, SMALLEST, 1 - SMALLEST)
-    return np.asarray(np.log(clipped / (1 - clipped)))

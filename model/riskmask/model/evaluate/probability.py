@@ -1,0 +1,43 @@
+"""How far a probability can be taken at its word."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 15
+SMALLEST = 1e-4  # probability under which logits are not told apart
+
+
+def logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(p / (1 - p)), of probabilities kept 1e-4 away from 0 and 1."""
+    clipped = np.clip(probability, SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def scaled(probability: NDArray[np.float64], slope: float, intercept: float) -> NDArray[np.float64]:
+    """sigmoid(slope x logit(p) + intercept): Platt scaling."""
+    return np.asarray(1 / (1 + np.exp(-(slope * logit(probability) + intercept))))
+
+
+def calibration_error(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
+    """Expected calibration error over 15 bins of equal mass; NaN without any value."""
+    if not len(risk):
+        return float("nan")
+    parts = equal_mass_bins(risk)
+    gaps = [abs(float(risk[part].mean() - changed[part].mean())) * len(part) for part in parts]
+    return sum(gaps) / len(risk)
+
+
+def equal_mass_bins(risk: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Rows of 15 bins that hold equally many values, in rising order of risk; none is empty."""
+    parts = np.array_split(np.argsort(risk, kind="stable"), BINS)
+    return [part for part in parts if len(part)]
+
+
+def brier_skill(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
+    """1 - Brier score over that of the overall share; NaN where nothing or everything changed."""
+    share = float(changed.mean()) if len(changed) else 0.0
+    if share in (0.0, 1.0):
+        return float("nan")
+    return 1.0 - float(np.mean((risk - changed) ** 2)) / (share * (1 - share))

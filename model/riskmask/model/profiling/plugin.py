@@ -1,0 +1,109 @@
+"""A user's codec as a Python callable: ``code(image, quality) -> (reconstruction, stream)``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class PluginError(ValueError):
+    """The plug-in cannot be loaded or gives something that is no coded picture."""
+
+
+@dataclass(frozen=True)
+class CodedPicture:
+    """What came out of the codec.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, the size of what went in.
+        bpp: bits per pixel of the stream.
+    """
+
+    image: NDArray[np.uint8]
+    bpp: float
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A codec that is called with a picture and a quality.
+
+    Attributes:
+        name: as the user wrote it.
+        code: takes an (H, W, 3) uint8 RGB array, which it must not change, and a quality; returns
+            the reconstruction, an array of the same shape and type, and the stream as bytes, or
+            its length in bytes.
+    """
+
+    name: str
+    code: Callable[[NDArray[np.uint8], float], Any]
+
+    @classmethod
+    def load(cls, name: str) -> Plugin:
+        """Import ``package.module:callable`` or ``path/to/file.py:callable``.
+
+        Raises:
+            PluginError: there is no such thing, or importing it fails.
+        """
+        place, _, attribute = name.rpartition(":")
+        if not place or not attribute:
+            raise PluginError(f"name the codec MODULE:CALLABLE or FILE.py:CALLABLE, not {name!r}")
+        module = _module(place)
+        code = getattr(module, attribute, None)
+        if not callable(code):
+            raise PluginError(f"{place} has no callable {attribute}")
+        return cls(name, code)
+
+    def run(self, image: NDArray[np.uint8], quality: float) -> CodedPicture:
+        """Code one picture.
+
+        Raises:
+            PluginError: the codec fails, or what it returns is not as it should be.
+        """
+        locked = image.copy()
+        locked.flags.writeable = False
+        try:
+            result = self.code(locked, quality)
+        except Exception as error:
+            raise PluginError(
+                f"{self.name} failed at quality {quality:g}: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise PluginError(f"{self.name} must return (reconstruction, stream)")
+        decoded, stream = np.asarray(result[0]), result[1]
+        if decoded.shape != image.shape or decoded.dtype != np.uint8:
+            raise PluginError(
+                f"{self.name} returned {decoded.dtype} of shape {decoded.shape}; the "
+                f"reconstruction must be uint8 of shape {image.shape}"
+            )
+        size = len(stream) if isinstance(stream, bytes | bytearray | memoryview) else stream
+        if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+            raise PluginError(
+                f"{self.name} must return the stream as bytes, or its length over 0, as second"
+            )
+        return CodedPicture(decoded, 8 * size / (image.shape[0] * image.shape[1]))
+
+
+def _module(place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        path = Path(place)
+        if not path.is_file():
+            raise PluginError(f"there is no file {place}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None  # noqa: PT018 - of a .py there is one
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    except PluginError:
+        raise
+    except Exception as error:
+        raise PluginError(f"importing {place} failed: {type(error).__name__}: {error}") from error

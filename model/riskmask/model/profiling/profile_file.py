@@ -1,0 +1,93 @@
+"""A fitted profile as a file, and in words what fitting it gained."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from riskmask.model.levels import ANCHORS
+from riskmask.model.profiling.fit import Fit
+from riskmask.model.runtime.profiles import SCHEMA, CodecProfile
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a profile says of its codec beside the figures.
+
+    Attributes:
+        name: lower case letters, digits and hyphens.
+        codec: which encoder and settings, in words.
+        meaning: of its quality, in words.
+        minimum, maximum: of the quality.
+        integer: whether it takes whole numbers only.
+        fitted_on: which pictures, how many, by which command.
+    """
+
+    name: str
+    codec: str
+    meaning: str
+    minimum: float
+    maximum: float
+    integer: bool
+    fitted_on: str
+
+
+def write_profile(fitted: Fit, identity: Identity, out: Path) -> CodecProfile:
+    """Write the profile, whole or not at all, and read it back.
+
+    Raises:
+        ProfileError: it breaks the schema, by its name for example; nothing is written then.
+    """
+    content = {
+        "schema": SCHEMA,
+        "name": identity.name,
+        "version": "1",
+        "codec": identity.codec,
+        "quality": {
+            "minimum": identity.minimum,
+            "maximum": identity.maximum,
+            "integer": identity.integer,
+            "meaning": identity.meaning,
+        },
+        "quality_of_level": [[round(v, 4), round(q, 4)] for v, q in fitted.anchors],
+        "rate_factor": [1] * ANCHORS,
+        "risk_calibration": {
+            "slope": [round(fitted.slope, 5)] * ANCHORS,
+            "intercept": [round(fitted.intercept, 5)] * ANCHORS,
+        },
+        "fitted_on": identity.fitted_on,
+    }
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    try:
+        profile = CodecProfile.load(partial)
+    except BaseException:
+        partial.unlink()
+        raise
+    partial.replace(out)
+    return profile
+
+
+def report(fitted: Fit, pictures: int) -> list[str]:
+    """What was fitted and what it gained, a line each."""
+    first, last = fitted.anchors[0], fitted.anchors[-1]
+    lines = [
+        f"rates: quality {first[1]:g} is level {first[0]:.2f}, quality {last[1]:g} is level "
+        f"{last[0]:.2f}; the bpp of one picture is predicted with a median error of "
+        f"{fitted.rate_error:.1%}",
+    ]
+    counted = f"{fitted.verdicts} verdicts on text in {pictures} pictures, {fitted.changed} changed"
+    if not fitted.calibrated:
+        return [
+            *lines,
+            f"risks: not calibrated, taken as the reference codec's: {counted}; 30 of each sort "
+            "are needed. Take more pictures with small text, or coarser qualities",
+        ]
+    return [
+        *lines,
+        f"risks: calibrated on {counted}",
+        f"  calibration error {fitted.error[0]:.3f} before, {fitted.error[1]:.3f} after",
+        f"  Brier skill       {fitted.skill[0]:+.3f} before, {fitted.skill[1]:+.3f} after",
+        "  (after: each picture's risks by a line fitted without it)",
+    ]

@@ -1,0 +1,234 @@
+"""A profile for a user's codec: levels by its rates, risks by what it does to text."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from riskmask.model.annotators.recogniser import Recogniser
+from riskmask.model.annotators.text import TextAnnotator
+from riskmask.model.evaluate.probability import scaled
+from riskmask.model.profiling.fit import FitError, fit
+from riskmask.model.profiling.found_text import FoundText
+from riskmask.model.profiling.measure import Measurement, measure
+from riskmask.model.profiling.plugin import Plugin, PluginError
+from riskmask.model.profiling.profile_file import Identity, report, write_profile
+from riskmask.model.runtime.errors import ProfileError
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import packaged_profiles
+from riskmask.model.runtime.weights import find_weights
+
+Pixels = NDArray[np.uint8]
+FONT = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+REFERENCE = np.geomspace(0.1, 1.6, 8)
+IDENTITY = Identity("mine", "mine, version 3", "higher is finer", 0, 100, True, "two pictures")
+
+
+def jpeg(image: Pixels, quality: float) -> tuple[Pixels, bytes]:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=round(quality), optimize=True)
+    with Image.open(buffer) as opened:
+        return np.array(opened), buffer.getvalue()
+
+
+def _measurement(pictures: int = 20, slope: float = 0.5, intercept: float = -1.0) -> Measurement:
+    """A codec that costs what the reference does, quality 10 x level, and changes less."""
+    generator = np.random.default_rng(4)
+    qualities = np.array([10.0, 30.0, 50.0, 65.0])
+    scale = np.exp(generator.normal(0, 0.2, pictures))[:, None]
+    scale /= np.exp(np.log(scale).mean())
+    own = np.exp(np.interp(qualities / 10, np.arange(8), np.log(REFERENCE)))
+    picture, quality, _ = (axis.ravel() for axis in np.mgrid[0:pictures, 0 : len(qualities), 0:8])
+    coarsest = generator.uniform(0.02, 0.98, len(picture))
+    risk = coarsest[:, None] * np.linspace(1, 0.3, 8)
+    level = qualities[quality] / 10
+    at_level = coarsest * np.interp(level, np.arange(8), np.linspace(1, 0.3, 8))
+    changed = generator.random(len(picture)) < scaled(at_level, slope, intercept)
+    return Measurement(qualities, own * scale, REFERENCE * scale, picture, quality, risk, changed)
+
+
+def test_levels_are_where_the_mean_log_rates_agree() -> None:
+    fitted = fit(_measurement())
+    assert [quality for _, quality in fitted.anchors] == [10, 30, 50, 65]
+    assert [level for level, _ in fitted.anchors] == pytest.approx([1, 3, 5, 6.5], abs=1e-6)
+    assert fitted.rate_error == pytest.approx(0, abs=0.01)
+
+
+def test_a_codec_whose_finer_qualities_are_smaller_is_fitted_too() -> None:
+    measured = _measurement()
+    fitted = fit(replace(measured, qualities=100 - measured.qualities))
+    assert fitted.anchors[0] == (pytest.approx(1), 90)
+    assert [quality for _, quality in fitted.anchors] == [90, 70, 50, 35]
+
+
+def test_rates_beyond_the_models_end_at_its_outermost_levels() -> None:
+    measured = _measurement()
+    wide = np.array([0.02, 0.2, 0.8, 5.0])
+    fitted = fit(replace(measured, bpp=measured.bpp / measured.bpp.mean(axis=0) * wide))
+    assert fitted.anchors[0][0] == 0
+    assert fitted.anchors[-1][0] == 7
+    assert 10 < fitted.anchors[0][1] < 30
+    assert 50 < fitted.anchors[-1][1] < 65
+
+
+def test_the_line_that_made_the_verdicts_is_found_again() -> None:
+    fitted = fit(_measurement(pictures=200))
+    assert fitted.calibrated
+    assert fitted.slope == pytest.approx(0.5, abs=0.1)
+    assert fitted.intercept == pytest.approx(-1.0, abs=0.15)
+    assert fitted.error[1] < 0.03 < fitted.error[0]
+    assert fitted.skill[1] > fitted.skill[0]
+
+
+def test_too_few_verdicts_leave_the_risks_as_they_are() -> None:
+    fitted = fit(_measurement(pictures=1))
+    assert not fitted.calibrated
+    assert (fitted.slope, fitted.intercept) == (1, 0)
+    assert "not calibrated" in report(fitted, 1)[1]
+    assert np.isnan(fitted.error).all()
+
+
+def test_the_gain_is_told_of_pictures_that_the_line_was_not_fitted_on() -> None:
+    measured = _measurement(pictures=10)
+    # Each picture has a truth of its own; no line of the others knows it.
+    odd = measured.picture % 2 == 0
+    fitted = fit(replace(measured, changed=odd))
+    assert fitted.skill[1] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("bpp", "message"),
+    [
+        (np.array([0.2, 0.5, 0.4, 0.9]), "name qualities that lie further apart"),
+        (np.array([3.0, 4.0, 5.0, 6.0]), "the model covers 0.100 to 1.600"),
+    ],
+)
+def test_rates_that_carry_no_profile_are_refused(bpp: NDArray[np.float64], message: str) -> None:
+    measured = _measurement()
+    with pytest.raises(FitError, match=message):
+        fit(replace(measured, bpp=np.tile(bpp, (len(measured.bpp), 1))))
+
+
+def test_risks_that_fall_where_more_changes_are_refused() -> None:
+    measured = _measurement(pictures=50, slope=-0.5, intercept=0.0)
+    with pytest.raises(FitError, match="take more pictures with small text"):
+        fit(measured)
+
+
+def test_a_profile_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    fitted = fit(_measurement(pictures=60))
+    profile = write_profile(fitted, IDENTITY, tmp_path / "mine.json")
+    assert packaged_profiles(tmp_path)["mine"] == profile
+    assert profile.quality_of_level(3) == 30
+    assert profile.risk_slope == (round(fitted.slope, 5),) * 8
+    assert len(report(fitted, 60)) == 5
+    with pytest.raises(ProfileError, match="name must be lower case"):
+        write_profile(fitted, replace(IDENTITY, name="My Codec"), tmp_path / "other.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
+
+
+def test_plugins_come_from_files_and_modules(tmp_path: Path) -> None:
+    file = tmp_path / "own_codec.py"
+    file.write_text(
+        "def same(image, quality):\n    return image, b'x' * int(quality)\n"
+        "def length(image, quality):\n    return image, 50\n",
+        encoding="utf-8",
+    )
+    image = np.zeros((10, 20, 3), np.uint8)
+    assert Plugin.load(f"{file}:same").run(image, 25).bpp == 1
+    assert Plugin.load(f"{file}:length").run(image, 1).bpp == 2
+    assert Plugin.load("shutil:copy").code.__name__ == "copy"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_colon", "MODULE:CALLABLE or FILE.py:CALLABLE"),
+        ("no_such_module:code", "importing no_such_module failed: ModuleNotFoundError"),
+        ("no/such/file.py:code", "there is no file"),
+        ("json:no_such", "json has no callable no_such"),
+        ("json:__doc__", "json has no callable __doc__"),
+    ],
+)
+def test_what_is_no_plugin_is_said(name: str, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        Plugin.load(name)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (None, r"must return \(reconstruction, stream\)"),
+        ((np.zeros((2, 2, 3), np.uint8), b"x"), r"uint8 of shape \(4, 4, 3\)"),
+        ((np.zeros((4, 4, 3)), b"x"), "returned float64"),
+        ((np.zeros((4, 4, 3), np.uint8), b""), "its length over 0"),
+        ((np.zeros((4, 4, 3), np.uint8), 3.5), "its length over 0"),
+    ],
+)
+def test_what_is_no_coded_picture_is_said(result: object, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        Plugin("mine", lambda image, quality: result).run(np.zeros((4, 4, 3), np.uint8), 1)
+
+
+def test_a_codec_that_fails_or_writes_into_the_picture_is_named() -> None:
+    def scribble(image: Pixels, quality: float) -> tuple[Pixels, bytes]:
+        image[:] = 0
+        return image, b"x"
+
+    with pytest.raises(PluginError, match="mine failed at quality 7: ValueError"):
+        Plugin("mine", scribble).run(np.ones((4, 4, 3), np.uint8), 7)
+
+
+def _page(seed: int) -> Pixels:
+    """Lines of 9 to 24 pixels on light paper."""
+    generator = np.random.default_rng(seed)
+    page = Image.new("RGB", (320, 256), (236, 232, 224))
+    pen = ImageDraw.Draw(page)
+    top = 8
+    while top < 226:
+        size = int(generator.integers(9, 24))
+        words = " ".join(str(number) for number in generator.integers(1000, 99999, 3))
+        grey = int(generator.integers(20, 120))
+        font = ImageFont.truetype(str(FONT), size)
+        pen.text((12, top), words, font=font, fill=(grey,) * 3)
+        top += size + 10
+    return np.array(page)
+
+
+@pytest.mark.slow
+def test_jpeg_as_a_plugin_gets_about_the_packaged_levels(
+    recogniser: Recogniser, tmp_path: Path
+) -> None:
+    images = [_page(seed) for seed in range(6)]
+    predictor = Predictor(find_weights("detector").path)
+    measured = measure(
+        Plugin("tests:jpeg", jpeg),
+        images,
+        [4, 8, 16, 40, 80],
+        predictor,
+        FoundText(),
+        TextAnnotator(recogniser),
+    )
+    assert measured.bpp.shape == (6, 5)
+    assert (np.diff(measured.bpp, axis=1) > 0).all()
+    assert len(measured.changed) == len(measured.risk) >= 5 * 6 * 5
+    share = [measured.changed[measured.quality == column].mean() for column in range(5)]
+    assert share[0] > 0.2 > share[-1]
+    assert (np.diff(measured.risk, axis=1) <= 0).all()
+    fitted = fit(measured)
+    profile = write_profile(fitted, replace(IDENTITY, name="own-jpeg"), tmp_path / "own.json")
+    packaged = packaged_profiles()["jpeg"]
+    # Fitted on other pictures, pages of text, by predicted rates: alike within a level and a half.
+    for quality in (8, 16, 40):
+        assert profile.level_of_quality(quality) == pytest.approx(
+            packaged.level_of_quality(quality), abs=1.5
+        )
+    assert json.loads((tmp_path / "own.json").read_text("utf-8"))["name"] == "own-jpeg"
