@@ -13,17 +13,21 @@ from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Example
 from riskmask.model.detector import Detector
 from riskmask.model.evaluate.judged import RegionTable
-from riskmask.model.evaluate.safety import calibration_error
+from riskmask.model.evaluate.probability import calibration_error
 from riskmask.model.export import export_detector
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.train.calibration import fit_platt, judged_table
 
+INTERCEPTS = (1.0, 1.0, 0.6, 0.6, 0.3, 0.0, 0.0, -0.5)
 
-def _table(regions: int, seed: int, slope: float = 0.5, intercept: float = 1.0) -> RegionTable:
+
+def _table(
+    regions: int, seed: int, slope: float = 0.5, intercept: tuple[float, ...] = INTERCEPTS
+) -> RegionTable:
     """Regions whose true probability is Platt's function of the detector's risk."""
     generator = np.random.default_rng(seed)
     logit = np.sort(generator.normal(-1, 2, (regions, 1)) - np.arange(8) * 0.8, axis=1)[:, ::-1]
-    truth = 1 / (1 + np.exp(-(slope * logit + intercept)))
+    truth = 1 / (1 + np.exp(-(slope * logit + np.array(intercept))))
     changed = generator.random((regions, 1)) < truth
     scores = (1 / (1 + np.exp(-logit))).astype(np.float32)
     return RegionTable(
@@ -38,16 +42,23 @@ def _table(regions: int, seed: int, slope: float = 0.5, intercept: float = 1.0) 
 def test_a_known_distortion_is_found_and_undone() -> None:
     platt = fit_platt(_table(4_000, 0))
     assert platt.slope == pytest.approx(0.5, abs=0.05)
-    assert platt.intercept == pytest.approx(1.0, abs=0.1)
+    assert platt.intercept == pytest.approx(INTERCEPTS, abs=0.2)
+    assert (np.diff(platt.intercept) <= 0).all()
     assert platt.error[0] > 0.1 > 0.03 > platt.error[1]
     assert platt.skill[1] > platt.skill[0]
     # and on regions that it was not fitted on
     other = _table(4_000, 1)
     risk = other.scores["riskmask"].astype(float)
     logit = np.log(risk / (1 - risk))
-    after = 1 / (1 + np.exp(-(platt.slope * logit + platt.intercept)))
+    after = 1 / (1 + np.exp(-(platt.slope * logit + np.array(platt.intercept))))
     changed = other.count[:, None] > np.arange(8)
     assert calibration_error(after.ravel(), changed.ravel()) < 0.03
+
+
+def test_a_finer_level_never_means_more_risk_whatever_the_verdicts() -> None:
+    rising = tuple(np.linspace(-2, 2, 8))
+    platt = fit_platt(_table(2_000, 0, intercept=rising))
+    assert (np.diff(platt.intercept) <= 1e-9).all()
 
 
 def test_too_few_verdicts_are_refused() -> None:
@@ -71,10 +82,13 @@ def test_the_exported_file_holds_the_calibration(tmp_path: Path) -> None:
         # The exporter that is as fast and needs no further package is the older one.
         warnings.simplefilter("ignore")
         plain = Predictor(export_detector(network, tmp_path, "tiny"), threads=1)
-        calibrated = Predictor(export_detector(network, tmp_path, "tiny", (0.5, 1.0)), threads=1)
+        calibrated = Predictor(
+            export_detector(network, tmp_path, "tiny", (0.5, INTERCEPTS)), threads=1
+        )
     image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
     before, after = (p.predict(image).risk.astype(float) for p in (plain, calibrated))
-    wanted = 1 / (1 + np.exp(-(0.5 * np.log(before / (1 - before)) + 1.0)))
+    added = np.array(INTERCEPTS)[:, None, None]
+    wanted = 1 / (1 + np.exp(-(0.5 * np.log(before / (1 - before)) + added)))
     np.testing.assert_allclose(after, wanted, atol=2e-3)  # both are float16
     assert (np.diff(after, axis=0) <= 0).all()
 

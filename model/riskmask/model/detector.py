@@ -22,7 +22,8 @@ from segmentation_models_pytorch.decoders.fpn.decoder import Conv3x3GNReLU  # no
 
 CONTENTS = 3
 KINDS = 3
-UNCALIBRATED = (1.0, 0.0)
+Calibration = tuple[float, tuple[float, ...]]  # slope, and an intercept for each anchor
+UNCALIBRATED: Calibration = (1.0, (0.0,) * ANCHORS)
 RATE_POOL = 4  # from the stride of the other maps (4) to the codec's cells (16)
 
 
@@ -138,16 +139,18 @@ class DetectorGraph(nn.Module):
 
     Args:
         detector: trained.
-        calibration: slope over 0 and intercept on the logits of the risk (Platt scaling); shared
-            by all levels, so that a finer level still never means more risk.
+        calibration: slope over 0 and the anchors' intercepts on the logits of the risk (Platt
+            scaling); the intercepts never rise, so that a finer level still never means more risk.
     """
 
     OUTPUTS = ("risk", "rate", "content", "high_impact", "kind")
 
-    def __init__(self, detector: Detector, calibration: tuple[float, float] = UNCALIBRATED) -> None:
+    def __init__(self, detector: Detector, calibration: Calibration = UNCALIBRATED) -> None:
         super().__init__()
         self.detector = detector
-        self.slope, self.intercept = calibration
+        self.slope, intercept = calibration
+        self.intercept: Tensor
+        self.register_buffer("intercept", torch.tensor(intercept).view(1, -1, 1, 1))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """(N, H, W, 3) uint8 RGB -> risk, rate, content, high impact and kind as float32."""

@@ -12,7 +12,7 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 
-from riskmask.model.detector import UNCALIBRATED, Detector, DetectorGraph
+from riskmask.model.detector import UNCALIBRATED, Calibration, Detector, DetectorGraph
 
 OPSET = 17
 CONTRACT = "1"
@@ -24,7 +24,7 @@ class ExportError(RuntimeError):
 
 
 def export_detector(
-    detector: Detector, folder: Path, name: str, calibration: tuple[float, float] = UNCALIBRATED
+    detector: Detector, folder: Path, name: str, calibration: Calibration = UNCALIBRATED
 ) -> Path:
     """Export with uint8 input and all post-processing in the graph.
 
@@ -34,7 +34,7 @@ def export_detector(
         detector: trained, on the CPU.
         folder: receives ``detector-HASH.onnx``.
         name: stored in the file's metadata.
-        calibration: slope and intercept on the risk's logits.
+        calibration: slope and the anchors' intercepts on the risk's logits.
 
     Raises:
         ExportError: the file differs from the module on a test picture.

@@ -95,8 +95,9 @@ def calibrate(
 
 
 def _calibration_line(platt: Platt) -> str:
+    intercepts = ", ".join(f"{value:+.2f}" for value in platt.intercept)
     return (
-        f"slope {platt.slope:.3f}, intercept {platt.intercept:+.3f} on {platt.regions} regions of "
+        f"slope {platt.slope:.3f}, intercepts {intercepts} on {platt.regions} regions of "
         f"{platt.pictures} pictures: calibration error {platt.error[0]:.3f} to "
         f"{platt.error[1]:.3f}, Brier skill {platt.skill[0]:.3f} to {platt.skill[1]:.3f}"
     )
