@@ -39,7 +39,7 @@ ENV PATH=/opt/riskmask/bin:$PATH \
 USER 10001:10001
 WORKDIR /run/riskmask
 VOLUME ["/run/riskmask"]
-# The first address, where there are several.
+# Needs no token; asks the first address, where there are several.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
-  CMD riskmask info --address "${RISKMASK_ADDRESS%%,*}" > /dev/null
+  CMD riskmask health --address "$RISKMASK_ADDRESS" > /dev/null
 ENTRYPOINT ["riskmask", "serve"]

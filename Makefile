@@ -53,7 +53,7 @@ train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RI
 	$(BIN)/python -m riskmask.model.train calibrate
 
 clean: ## remove everything that make made (not runs/)
-	rm -rf $(VENV) .venv-proto .venv-proto-buf out build dist
+	rm -rf $(VENV) .venv-proto .venv-proto-buf .venv-node out build dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find proto client server model tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

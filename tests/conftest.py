@@ -10,8 +10,10 @@ The detector is a known function of the pixels, so tests can say what it must an
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
@@ -257,3 +259,25 @@ def photograph() -> Pixels:
     noise = np.random.default_rng(7).integers(0, 12, (64, 96, 3))
     planes = np.stack([columns * 2, rows * 3, 255 - columns - rows], axis=2)
     return np.clip(planes + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def annotators_loaded() -> None:
+    """For tests that verify in their own process."""
+    with warnings.catch_warnings():
+        # what these libraries deprecate while they are imported is theirs to mend
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for module in ("annotators", "annotators.search", "annotators.icons"):
+            importlib.import_module(f"riskmask.model.{module}")
+
+
+@pytest.fixture(scope="session")
+def sign() -> Callable[[str], Pixels]:
+    """A sign with one line of text, (96, 320, 3): ``sign("SPEED 60")``."""
+
+    def draw(text: str) -> Pixels:
+        canvas = Image.new("RGB", (320, 96), (228, 224, 214))
+        ImageDraw.Draw(canvas).text((24, 24), text, (25, 30, 40), ImageFont.load_default(40))
+        return np.array(canvas)
+
+    return draw

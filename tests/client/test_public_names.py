@@ -12,11 +12,13 @@ import riskmask.client
 from riskmask.client import AsyncClient, Client, RiskmaskError
 
 EXPORTED = """
-Analysis AsyncClient AsyncFakeTransport AsyncTransport Client CodecInfo ColorMatrix ColorRange
-Content DeadlineExceeded Decision Effectiveness EngineNotInstalled FakeTransport Fallback Hint
-HintFormat ImageFacts InternalError InvalidImage InvalidRequest JpegAdvice Kind LimitExceeded
-Limits Mask MaskType ModelInfo NotAuthorized NotSupported Options Overloaded PixelFormat Plane
-RawImage Reason Region ResolvedTarget RiskmaskError ServerInfo ServiceUnavailable Transport
+Analysis AsyncClient AsyncFakeTransport AsyncTransport ChangeKind Client CodecInfo ColorMatrix
+ColorRange Content ContentType DeadlineExceeded Decision Effectiveness EngineNotInstalled
+ExaminedRegion FakeTransport Fallback Finding FindingMask Hint HintFormat ImageFacts InternalError
+InvalidImage InvalidRequest JpegAdvice Kind KnownRegion LimitExceeded Limits Mask MaskType
+MissingAnnotator ModelInfo NotAuthorized NotSupported Options Overloaded PixelFormat Plane RawImage
+Reason Region ResolvedTarget RiskmaskError ServerInfo ServiceUnavailable Transport Verification
+VerifyOptions
 """
 
 
@@ -55,6 +57,7 @@ def test_both_clients_have_the_same_methods() -> None:
         "close",
         "local",
         "server_info",
+        "verify",
     }
 
 

@@ -22,7 +22,13 @@ from riskmask.client._fake import AsyncFakeTransport, FakeTransport
 from riskmask.client._fallback import Fallback
 from riskmask.client._messages import Options
 from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, Plane, RawImage
-from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
+from riskmask.client._server_info import (
+    CodecInfo,
+    HintFormat,
+    Limits,
+    MissingAnnotator,
+    ServerInfo,
+)
 from riskmask.client._transport import AsyncTransport, Transport
 from riskmask.client._types import (
     Analysis,
@@ -40,23 +46,38 @@ from riskmask.client._types import (
     Region,
     ResolvedTarget,
 )
+from riskmask.client._verification import (
+    ChangeKind,
+    ContentType,
+    ExaminedRegion,
+    Finding,
+    FindingMask,
+    KnownRegion,
+    Verification,
+    VerifyOptions,
+)
 
 __all__ = [
     "Analysis",
     "AsyncClient",
     "AsyncFakeTransport",
     "AsyncTransport",
+    "ChangeKind",
     "Client",
     "CodecInfo",
     "ColorMatrix",
     "ColorRange",
     "Content",
+    "ContentType",
     "DeadlineExceeded",
     "Decision",
     "Effectiveness",
     "EngineNotInstalled",
+    "ExaminedRegion",
     "FakeTransport",
     "Fallback",
+    "Finding",
+    "FindingMask",
     "Hint",
     "HintFormat",
     "ImageFacts",
@@ -65,10 +86,12 @@ __all__ = [
     "InvalidRequest",
     "JpegAdvice",
     "Kind",
+    "KnownRegion",
     "LimitExceeded",
     "Limits",
     "Mask",
     "MaskType",
+    "MissingAnnotator",
     "ModelInfo",
     "NotAuthorized",
     "NotSupported",
@@ -84,4 +107,6 @@ __all__ = [
     "ServerInfo",
     "ServiceUnavailable",
     "Transport",
+    "Verification",
+    "VerifyOptions",
 ]

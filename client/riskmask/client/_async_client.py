@@ -30,6 +30,8 @@ from riskmask.client._remote import AsyncRemoteTransport
 from riskmask.client._server_info import ServerInfo
 from riskmask.client._transport import AsyncTransport
 from riskmask.client._types import Analysis
+from riskmask.client._verification import Verification, VerifyOptions
+from riskmask.client._verify_messages import to_verification, to_verify_message
 
 
 class AsyncClient:
@@ -62,10 +64,14 @@ class AsyncClient:
         *,
         model: Path | None = None,
         profiles: Path | None = None,
+        face_detector: Path | None = None,
+        icons: Path | None = None,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Self:
         """As :meth:`Client.local <riskmask.client.Client.local>`; the loop stays free."""
-        return cls(timeout=timeout, transport=AsyncLocalTransport(model, profiles))
+        return cls(
+            timeout=timeout, transport=AsyncLocalTransport(model, profiles, face_detector, icons)
+        )
 
     async def analyze(
         self,
@@ -122,6 +128,19 @@ class AsyncClient:
         finally:
             for task in pending:
                 task.cancel()
+
+    async def verify(
+        self,
+        original: bytes | Path | RawImage,
+        reconstruction: bytes | Path | RawImage,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[VerifyOptions],
+    ) -> Verification:
+        """As :meth:`Client.verify <riskmask.client.Client.verify>`."""
+        deadline = Deadline(self._seconds(timeout))
+        request = await asyncio.to_thread(to_verify_message, original, reconstruction, options)
+        return to_verification(await self._transport.verify(request, deadline.remaining()))
 
     async def server_info(self, *, timeout: float | None = None) -> ServerInfo:
         """As :meth:`Client.server_info <riskmask.client.Client.server_info>`."""

@@ -92,7 +92,7 @@ class Connection:
             options.append(("grpc.enable_http_proxy", 0))
         return options
 
-    def check_size(self, request: pb.AnalyzeRequest) -> None:
+    def check_size(self, request: pb.AnalyzeRequest | pb.VerifyRequest) -> None:
         """Refuses what would not go through.
 
         Raises:

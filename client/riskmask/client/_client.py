@@ -30,6 +30,8 @@ from riskmask.client._remote import RemoteTransport
 from riskmask.client._server_info import ServerInfo
 from riskmask.client._transport import Transport
 from riskmask.client._types import Analysis
+from riskmask.client._verification import Verification, VerifyOptions
+from riskmask.client._verify_messages import to_verification, to_verify_message
 
 
 class Client:
@@ -74,6 +76,8 @@ class Client:
         *,
         model: Path | None = None,
         profiles: Path | None = None,
+        face_detector: Path | None = None,
+        icons: Path | None = None,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Self:
         """A client with the engine in this process; needs ``riskmask[server]``.
@@ -81,13 +85,15 @@ class Client:
         Args:
             model: an ONNX file instead of the packaged model.
             profiles: a folder of codec profiles (``NAME.json``) beside the packaged ones.
+            face_detector: YuNet's ONNX file, for the verification of faces.
+            icons: a folder of ``FAMILY__NAME.svg``, for the verification of icons.
             timeout: seconds that a call may take, unless the call says otherwise.
 
         Raises:
             EngineNotInstalled: the engine is not installed here.
             InternalError: the model cannot be used.
         """
-        return cls(timeout=timeout, transport=LocalTransport(model, profiles))
+        return cls(timeout=timeout, transport=LocalTransport(model, profiles, face_detector, icons))
 
     def analyze(
         self,
@@ -168,6 +174,30 @@ class Client:
             finally:
                 for future in pending:
                     future.cancel()
+
+    def verify(
+        self,
+        original: bytes | Path | RawImage,
+        reconstruction: bytes | Path | RawImage,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[VerifyOptions],
+    ) -> Verification:
+        """What a reconstruction changed in meaning, measured by annotators.
+
+        Args:
+            original: an image file's bytes, its path, or raw pixels.
+            reconstruction: the same for what a decoder made of it; as wide and as high.
+            timeout: seconds for this call; reading a page of text may take more than the default.
+            options: see :class:`VerifyOptions`; none is needed.
+
+        Raises:
+            NotSupported: no annotators are installed there, or not one that was asked for.
+            RiskmaskError: another of its kinds, by what went wrong.
+        """
+        deadline = Deadline(self._seconds(timeout))
+        request = to_verify_message(original, reconstruction, options)
+        return to_verification(self._transport.verify(request, deadline.remaining()))
 
     def server_info(self, *, timeout: float | None = None) -> ServerInfo:
         """What answers: its model, codecs, formats and limits."""

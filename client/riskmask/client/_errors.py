@@ -90,6 +90,7 @@ _BY_CODE: Final[dict[int, type[RiskmaskError]]] = {
     4: DeadlineExceeded,  # DEADLINE_EXCEEDED
     7: NotAuthorized,  # PERMISSION_DENIED
     8: Overloaded,  # RESOURCE_EXHAUSTED, where trying again may help
+    9: NotSupported,  # FAILED_PRECONDITION
     11: InvalidRequest,  # OUT_OF_RANGE
     12: NotSupported,  # UNIMPLEMENTED
     14: ServiceUnavailable,  # UNAVAILABLE

@@ -32,17 +32,27 @@ class LocalTransport:
     Args:
         model: an ONNX file instead of the packaged model.
         profiles: a folder of codec profiles beside the packaged ones.
+        face_detector: YuNet's ONNX file, for the verification of faces.
+        icons: a folder of ``FAMILY__NAME.svg``, for the verification of icons.
 
     Raises:
         EngineNotInstalled: ``riskmask[server]`` is not installed.
         InternalError: the model cannot be used.
     """
 
-    def __init__(self, model: Path | None = None, profiles: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: Path | None = None,
+        profiles: Path | None = None,
+        face_detector: Path | None = None,
+        icons: Path | None = None,
+    ) -> None:
         try:
             from riskmask.server import calls, status
             from riskmask.server.engine.engine import Engine
             from riskmask.server.engine.job import Job
+            from riskmask.server.verification.availability import AnnotatorFiles
+            from riskmask.server.verification.verifier import Verifier
         except ModuleNotFoundError as missing:
             raise EngineNotInstalled(
                 "ENGINE_NOT_INSTALLED",
@@ -53,6 +63,7 @@ class LocalTransport:
         self._new_job = Job
         self._to_status = status.to_status
         self._engine = self._translated(partial(Engine.default, model=model, profiles=profiles))
+        self._verifier = Verifier(AnnotatorFiles(face_detector, icons))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="riskmask-engine")
         self._closed = False
 
@@ -64,12 +75,20 @@ class LocalTransport:
         finally:
             job.abandon()  # a thread that still works for it stops at its next tile
 
+    def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
+        """The verifier's answer for one pair of images."""
+        job = self._new_job(timeout)
+        try:
+            return self._within(partial(self._calls.verify, self._verifier, request, job), timeout)
+        finally:
+            job.abandon()
+
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the engine can do."""
         if self._closed:
             raise closed()
         return self._translated(
-            partial(self._calls.server_info, self._engine, DEFAULT_MESSAGE_BYTES)
+            partial(self._calls.server_info, self._engine, self._verifier, DEFAULT_MESSAGE_BYTES)
         )
 
     def close(self) -> None:
@@ -102,12 +121,22 @@ class LocalTransport:
 class AsyncLocalTransport:
     """:class:`LocalTransport` off the event loop."""
 
-    def __init__(self, model: Path | None = None, profiles: Path | None = None) -> None:
-        self._transport = LocalTransport(model, profiles)
+    def __init__(
+        self,
+        model: Path | None = None,
+        profiles: Path | None = None,
+        face_detector: Path | None = None,
+        icons: Path | None = None,
+    ) -> None:
+        self._transport = LocalTransport(model, profiles, face_detector, icons)
 
     async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The engine's answer for one image."""
         return await asyncio.to_thread(self._transport.analyze, request, timeout)
+
+    async def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
+        """The verifier's answer for one pair of images."""
+        return await asyncio.to_thread(self._transport.verify, request, timeout)
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the engine can do."""

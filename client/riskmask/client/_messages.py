@@ -8,7 +8,13 @@ from typing import Final, Literal, TypedDict
 
 from riskmask.client._errors import InvalidImage, InvalidRequest, LimitExceeded, NotSupported
 from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, RawImage
-from riskmask.client._server_info import CodecInfo, HintFormat, Limits, ServerInfo
+from riskmask.client._server_info import (
+    CodecInfo,
+    HintFormat,
+    Limits,
+    MissingAnnotator,
+    ServerInfo,
+)
 from riskmask.client._types import (
     Analysis,
     Content,
@@ -88,15 +94,13 @@ def to_message(image: bytes | Path | RawImage, options: Options) -> pb.AnalyzeRe
         raise TypeError(f"unknown option {', '.join(sorted(unknown))}")
     try:
         return pb.AnalyzeRequest(
-            image=pb.Image(raw=_raw(image))
-            if isinstance(image, RawImage)
-            else pb.Image(encoded=_bytes(image)),
+            image=to_image(image),
             codec=options.get("codec") or "",
             target=_target(options),
             hint_formats=list(options.get("hint_formats") or ()),
             masks=[_mask_number(str(mask)) for mask in options.get("masks") or ()],
             policy=_policy(options),
-            priority=_priority(options.get("priority", "live")),
+            priority=to_priority(options.get("priority", "live")),
         )
     except ValueError as error:  # protobuf's word for what its field cannot hold
         raise InvalidRequest("INVALID_REQUEST", f"an option cannot be sent: {error}") from None
@@ -110,6 +114,20 @@ def reusable(options: Options) -> Options:
     if "hint_formats" in kept:
         kept["hint_formats"] = tuple(kept["hint_formats"] or ())
     return kept
+
+
+def to_image(image: bytes | Path | RawImage) -> pb.Image:
+    """One image of a request.
+
+    Raises:
+        InvalidRequest: a raw image's rotation.
+        InvalidImage: the file cannot be read.
+        LimitExceeded: the file is larger than any message can be.
+        ValueError: a raw image's number that its field cannot hold.
+    """
+    if isinstance(image, RawImage):
+        return pb.Image(raw=_raw(image))
+    return pb.Image(encoded=_bytes(image))
 
 
 def _bytes(image: bytes | Path) -> bytes:
@@ -180,7 +198,12 @@ def _policy(options: Options) -> pb.Policy:
     )
 
 
-def _priority(name: str) -> pb.Priority:
+def to_priority(name: str) -> pb.Priority:
+    """The queue's number.
+
+    Raises:
+        InvalidRequest: neither ``live`` nor ``batch``.
+    """
     numbers = {"live": pb.PRIORITY_LIVE, "batch": pb.PRIORITY_BATCH}
     if name not in numbers:
         raise InvalidRequest("INVALID_REQUEST", "priority: live or batch")
@@ -192,13 +215,7 @@ def to_analysis(message: pb.Analysis) -> Analysis:
     return Analysis(
         decision=_decision(message.decision),
         reasons=tuple(Reason(_reason_code(item.code), item.message) for item in message.reasons),
-        image=ImageFacts(
-            message.image.width,
-            message.image.height,
-            message.image.sha256,
-            message.image.format,
-            tuple(message.image.notes),
-        ),
+        image=to_facts(message.image),
         target=ResolvedTarget(message.target.codec, message.target.bpp, message.target.level),
         regions=tuple(_region(region) for region in message.regions),
         risk_area_fraction=message.risk_area_fraction,
@@ -229,6 +246,13 @@ def to_analysis(message: pb.Analysis) -> Analysis:
             )
             for mask in message.masks
         ),
+    )
+
+
+def to_facts(message: pb.ImageFacts) -> ImageFacts:
+    """What is known of an image as this package's type."""
+    return ImageFacts(
+        message.width, message.height, message.sha256, message.format, tuple(message.notes)
     )
 
 
@@ -306,4 +330,9 @@ def to_server_info(message: pb.GetServerInfoResponse) -> ServerInfo:
         policy_presets=tuple(message.policy_presets),
         default_codec=message.default_codec,
         default_bpp=message.default_bpp,
+        annotators=tuple(message.annotators),
+        missing_annotators=tuple(
+            MissingAnnotator(missing.name, missing.message)
+            for missing in message.missing_annotators
+        ),
     )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
+from riskmask.client._labels import (
+    INK,
+    PAPER,
+    Box,
+    Colour,
+    Font,
+    draw_labels,
+    draw_outline,
+    enlarged,
+    scaled,
+)
 from riskmask.client._types import Analysis, Decision, Region
-
-Colour = tuple[int, int, int]
-Box = tuple[float, float, float, float]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 # risk, colour, opacity: nothing to see under 0.05, then yellow, orange, red, purple
 RAMP: Final = (
@@ -24,17 +30,13 @@ RAMP: Final = (
     (0.70, (232, 36, 48), 0.60),
     (1.00, (168, 0, 120), 0.68),
 )
-INK: Final = (18, 20, 24)
-PAPER: Final = (250, 250, 248)
 DECISION_COLOURS: Final = {
     Decision.ENCODE: (96, 208, 136),
     Decision.ENCODE_WITH_HINTS: (104, 176, 255),
     Decision.RAISE_RATE: (255, 186, 72),
     Decision.FALLBACK_JPEG: (255, 104, 96),
 }
-SHORTEST_CANVAS: Final = 960
 NARROWEST_CANVAS: Final = 560
-LABELS_OVER_REGIONS: Final = 12
 
 
 def draw_overlay(
@@ -52,10 +54,8 @@ def draw_overlay(
         RGB; the longer side of its picture is at least 960 pixels, so that labels can be read on
         small images too.
     """
-    longest = max(picture.size)
-    if longest < SHORTEST_CANVAS:
-        grown = [max(1, round(side * SHORTEST_CANVAS / longest)) for side in picture.size]
-        size = (grown[0], grown[1])
+    size = enlarged(picture.size)
+    if size != picture.size:
         picture = picture.resize(size, Image.Resampling.BICUBIC)
         risk = risk.resize(size, Image.Resampling.BILINEAR)
     text_size = max(15.0, max(picture.size) / 75)
@@ -84,72 +84,14 @@ def tint(picture: Image.Image, risk: NDArray[np.uint8]) -> Image.Image:
 
 def draw_regions(canvas: Image.Image, analysis: Analysis, font: Font) -> None:
     """Outlines every region and labels as many as find room, those of highest risk first."""
-    draw = ImageDraw.Draw(canvas)
     scale = (canvas.width / analysis.image.width, canvas.height / analysis.image.height)
-    line = max(2, round(max(canvas.size) / 640))
     for region in analysis.regions:
-        corners = [(x * scale[0], y * scale[1]) for x, y in region.polygon]
-        closed = [*corners, corners[0]]
-        draw.line(closed, fill=INK, width=line + 2, joint="curve")
-        draw.line(closed, fill=PAPER, width=line, joint="curve")
-    boxes = [_scaled(region.box, scale) for region in analysis.regions]
-    labels: list[Box] = []
-    for region, box in sorted(
-        zip(analysis.regions, boxes, strict=True), key=lambda at: -at[0].risk
-    ):
-        others = [other for other in boxes if other != box]
-        # the first few may hide a part of another region, so that a crowded page has labels too
-        obstacles = labels if len(labels) < LABELS_OVER_REGIONS else labels + others
-        place = _draw_label(draw, region, box, font, (labels + others, obstacles))
-        if place is not None:
-            labels.append(place)
-
-
-def _scaled(box: tuple[int, int, int, int], scale: tuple[float, float]) -> Box:
-    x, y, width, height = box
-    return x * scale[0], y * scale[1], (x + width) * scale[0], (y + height) * scale[1]
-
-
-def _draw_label(
-    draw: ImageDraw.ImageDraw,
-    region: Region,
-    box: Box,
-    font: Font,
-    obstacles: tuple[list[Box], list[Box]],
-) -> Box | None:
-    """Draws the label clear of the first obstacles, or else of the second; where, or None."""
-    text = label(region)
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    pad = 0.25 * (bottom - top)
-    size = (right - left + 2 * pad, bottom - top + 2 * pad)
-    places = list(_places(box, size, draw.im.size))
-    for taken in obstacles:
-        for place in places:
-            if not any(_overlap(place, other) for other in taken):
-                outline = colour_of(region.risk)
-                draw.rounded_rectangle(place, radius=pad, fill=INK, outline=outline)
-                corner = (place[0] + pad - left, place[1] + pad - top)
-                draw.text(corner, text, font=font, fill=PAPER)
-                return place
-    return None
-
-
-def _places(box: Box, size: tuple[float, float], canvas: tuple[int, int]) -> Iterator[Box]:
-    """Where a label of this size fits on the canvas, the best place first."""
-    left, top, right, bottom = box
-    width, height = size
-    gap = 3
-    for x, y in (
-        (left, top - height - gap),
-        (left, bottom + gap),
-        (right - width, top - height - gap),
-        (right + gap, top),
-        (left - width - gap, top),
-        (left + gap, top + gap),
-    ):
-        shifted = min(max(x, 0), canvas[0] - width)
-        if shifted >= 0 and y >= 0 and y + height <= canvas[1]:
-            yield shifted, y, shifted + width, y + height
+        draw_outline(canvas, [(x * scale[0], y * scale[1]) for x, y in region.polygon], PAPER)
+    labels = [
+        (label(region), colour_of(region.risk), scaled(region.box, scale))
+        for region in sorted(analysis.regions, key=lambda region: -region.risk)
+    ]
+    draw_labels(canvas, labels, font)
 
 
 def label(region: Region) -> str:
@@ -169,10 +111,6 @@ def colour_of(risk: float) -> Colour:
         for channel in range(3)
     )
     return red, green, blue
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _with_legend(

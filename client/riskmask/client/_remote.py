@@ -39,6 +39,16 @@ class RemoteTransport:
         except grpc.RpcError as failure:
             raise self._error(failure) from None
 
+    def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
+        """The server's answer for one pair of images."""
+        self._connection.check_size(request)
+        if self._closed:
+            raise closed()
+        try:
+            return self._stub.Verify(request, timeout=timeout, metadata=self._connection.metadata)
+        except grpc.RpcError as failure:
+            raise self._error(failure) from None
+
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the server says of itself."""
         if self._closed:
@@ -81,6 +91,15 @@ class AsyncRemoteTransport:
             raise closed()
         return await self._outcome(
             self._stub.Analyze(request, timeout=timeout, metadata=self._connection.metadata)
+        )
+
+    async def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
+        """The server's answer for one pair of images."""
+        self._connection.check_size(request)
+        if self._closed:
+            raise closed()
+        return await self._outcome(
+            self._stub.Verify(request, timeout=timeout, metadata=self._connection.metadata)
         )
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:

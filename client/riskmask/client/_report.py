@@ -108,6 +108,9 @@ def print_server_info(console: Console, info: ServerInfo) -> None:
         "presets": ", ".join(info.policy_presets),
         "default": f"{info.default_codec} at {info.default_bpp:g} bpp",
     }
+    rows["annotators"] = ", ".join(info.annotators) or "none"
+    for missing in info.missing_annotators:
+        rows[f"annotator {missing.name}"] = missing.message
     for hint in info.hint_formats:
         rows[f"hint {hint.name}"] = hint.effectiveness.lower().replace("_", " ")
     for codec in info.codecs:

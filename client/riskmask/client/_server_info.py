@@ -47,8 +47,16 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class MissingAnnotator:
+    """An annotator that the server could run and does not, and what it wants, in a sentence."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True)
 class ServerInfo:
-    """What answers: a server, or the engine in this process."""
+    """What answers: a server, or the engine in this process. ``annotators`` can verify."""
 
     version: str
     model: ModelInfo
@@ -60,3 +68,5 @@ class ServerInfo:
     policy_presets: tuple[str, ...]
     default_codec: str
     default_bpp: float
+    annotators: tuple[str, ...] = ()
+    missing_annotators: tuple[MissingAnnotator, ...] = ()

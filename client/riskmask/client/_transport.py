@@ -17,6 +17,9 @@ class Transport(Protocol):
     def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The answer for one image."""
 
+    def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
+        """The answer for one pair of images."""
+
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What answers."""
 
@@ -29,6 +32,9 @@ class AsyncTransport(Protocol):
 
     async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The answer for one image."""
+
+    async def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
+        """The answer for one pair of images."""
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What answers."""

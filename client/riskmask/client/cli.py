@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from riskmask.client import Client, RiskmaskError
 from riskmask.client._inputs import check_names, collect
 from riskmask.client._outputs import output_paths
-from riskmask.client._report import print_server_info, printable
+from riskmask.client._report import print_server_info
 from riskmask.client._run import Run
+from riskmask.client.cli_connection import (
+    FAILED,
+    Address,
+    Ca,
+    Cert,
+    Credentials,
+    Key,
+    Model,
+    Profiles,
+    Timeout,
+    Tls,
+    TokenFile,
+    connect,
+    errors_on_one_line,
+    fail,
+)
 
 app = typer.Typer(
     help="Which pixels of an image a neural codec would change in meaning, and what to do.",
@@ -24,20 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-FAILED: Final = 2
 DEFAULT_THRESHOLD: Final = 0.3
-
-Address = Annotated[
-    str | None,
-    typer.Option(help="A server, HOST:PORT or unix:PATH. Without it: in this process."),
-]
-Model = Annotated[
-    Path | None, typer.Option(help="In this process: an ONNX file instead of the packaged model.")
-]
-Profiles = Annotated[
-    Path | None, typer.Option(help="In this process: a folder of further codec profiles.")
-]
-Timeout = Annotated[float, typer.Option(help="Seconds that one image may take.")]
 
 
 @app.command()
@@ -66,6 +66,11 @@ def analyze(
     model: Model = None,
     profiles: Profiles = None,
     timeout: Timeout = 120.0,
+    tls: Tls = False,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Say what a codec would change in images: decision, reasons, regions."""
     if sum(size is not None for size in (bpp, size_bytes, quality)) > 1:
@@ -93,7 +98,8 @@ def analyze(
             outputs = (path for file in files for path in output_paths(file, out, formats))
             check_names(files, outputs)
             out.mkdir(parents=True, exist_ok=True)
-        with connect(address, model, profiles, timeout) as client:
+        credentials = Credentials(tls, ca, cert, key, token_file)
+        with connect(address, timeout, credentials, model=model, profiles=profiles) as client:
             failed = run.over(files, client)
     raise typer.Exit(FAILED if failed else 0)
 
@@ -104,44 +110,31 @@ def info(
     model: Model = None,
     profiles: Profiles = None,
     timeout: Timeout = 10.0,
+    tls: Tls = False,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Say what answers: model, codecs, hint formats, limits."""
-    with errors_on_one_line(), connect(address, model, profiles, timeout) as client:
+    credentials = Credentials(tls, ca, cert, key, token_file)
+    with (
+        errors_on_one_line(),
+        connect(address, timeout, credentials, model=model, profiles=profiles) as client,
+    ):
         print_server_info(Console(), client.server_info())
-
-
-def connect(
-    address: str | None, model: Path | None, profiles: Path | None, timeout: float
-) -> Client:
-    """A client of the server at the address, or of the engine in this process."""
-    if address is None:
-        return Client.local(model=model, profiles=profiles, timeout=timeout)
-    if model is not None or profiles is not None:
-        fail("--model and --profiles are for a run without --address; the server has its own")
-    return Client(address, timeout=timeout)
-
-
-@contextmanager
-def errors_on_one_line() -> Iterator[None]:
-    """Turns what this package raises, and what the file system refuses, into one line."""
-    try:
-        yield
-    except RiskmaskError as error:
-        fail(error.message)
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-
-
-def fail(message: str) -> NoReturn:
-    """One line on stderr, exit status 2."""
-    typer.echo(f"riskmask: {printable(message)}", err=True)
-    raise typer.Exit(FAILED)
 
 
 def main() -> None:
     """The ``riskmask`` command."""
     # These add their commands to the app themselves.
-    from riskmask.client import cli_encode, cli_hints, cli_profile  # noqa: F401
+    from riskmask.client import (  # noqa: F401
+        cli_encode,
+        cli_health,
+        cli_hints,
+        cli_profile,
+        cli_verify,
+    )
     from riskmask.client.cli_serve import serve
 
     app.command()(serve)

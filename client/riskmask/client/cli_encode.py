@@ -11,12 +11,18 @@ import typer
 from riskmask.client._messages import Options
 from riskmask.client._outputs import write_atomically
 from riskmask.client._picture import load_for_display
-from riskmask.client.cli import (
+from riskmask.client.cli import app
+from riskmask.client.cli_connection import (
     Address,
+    Ca,
+    Cert,
+    Credentials,
+    Key,
     Model,
     Profiles,
     Timeout,
-    app,
+    Tls,
+    TokenFile,
     connect,
     errors_on_one_line,
     fail,
@@ -42,6 +48,11 @@ def encode(
     model: Model = None,
     profiles: Profiles = None,
     timeout: Timeout = 120.0,
+    tls: Tls = False,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Encode a still at a size, as close under it as the encoder's quantiser allows."""
     if (size_bytes is None) == (bpp is None):
@@ -62,7 +73,10 @@ def encode(
             hint, lines = None, []
             if not uniform:
                 options: Options = {"bpp": bpp, "size_bytes": size_bytes}
-                with connect(address, model, profiles, timeout) as client:
+                credentials = Credentials(tls, ca, cert, key, token_file)
+                with connect(
+                    address, timeout, credentials, model=model, profiles=profiles
+                ) as client:
                     analysis = analyze_for(client, image, target, encoder.hint_format, options)
                 hint = analysis.hints[0].data
                 lines.append(

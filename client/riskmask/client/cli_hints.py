@@ -13,12 +13,18 @@ from riskmask.client._messages import Options
 from riskmask.client._outputs import write_atomically
 from riskmask.client._report import printable
 from riskmask.client._types import Analysis, Effectiveness
-from riskmask.client.cli import (
+from riskmask.client.cli import app
+from riskmask.client.cli_connection import (
     Address,
+    Ca,
+    Cert,
+    Credentials,
+    Key,
     Model,
     Profiles,
     Timeout,
-    app,
+    Tls,
+    TokenFile,
     connect,
     errors_on_one_line,
     fail,
@@ -51,12 +57,21 @@ def hints(
     model: Model = None,
     profiles: Profiles = None,
     timeout: Timeout = 120.0,
+    tls: Tls = False,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
+    token_file: TokenFile = None,
 ) -> None:
     """Write the hint that an encoder reads, so that it spends bits where the risk is."""
     if sum(size is not None for size in (bpp, size_bytes, quality)) > 1:
         fail("--bpp, --bytes and --quality exclude one another; give one of them")
     options: Options = {"codec": codec, "bpp": bpp, "size_bytes": size_bytes, "quality": quality}
-    with errors_on_one_line(), connect(address, model, profiles, timeout) as client:
+    credentials = Credentials(tls, ca, cert, key, token_file)
+    with (
+        errors_on_one_line(),
+        connect(address, timeout, credentials, model=model, profiles=profiles) as client,
+    ):
         if out.resolve() == image.resolve():
             fail(f"{out} is the image itself; choose another file with -o")
         analysis = analyze_for(client, image, target, target, options)

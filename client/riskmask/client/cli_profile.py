@@ -13,7 +13,8 @@ from rich.progress import track
 
 from riskmask.client._inputs import collect
 from riskmask.client._picture import load_for_display
-from riskmask.client.cli import Model, app, errors_on_one_line, fail
+from riskmask.client.cli import app
+from riskmask.client.cli_connection import Model, errors_on_one_line, fail
 
 if TYPE_CHECKING:
     from riskmask.model.profiling.measure import Measurement

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from riskmask.client.cli import fail
+from riskmask.client.cli_connection import fail
 
 
 def serve(
@@ -41,6 +41,12 @@ def serve(
     ] = None,
     profiles: Annotated[
         Path | None, typer.Option(help="A folder of codec profiles beside the packaged ones.")
+    ] = None,
+    face_detector: Annotated[
+        Path | None, typer.Option(help="YuNet's ONNX file, so that faces can be verified.")
+    ] = None,
+    icons: Annotated[
+        Path | None, typer.Option(help="A folder of FAMILY__NAME.svg to verify icons by.")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Analyses at the same time [1].")] = None,
     model_threads: Annotated[

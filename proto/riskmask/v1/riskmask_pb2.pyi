@@ -192,33 +192,39 @@ class AnalyzeStreamResponse(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., analysis: _Optional[_Union[Analysis, _Mapping]] = ...) -> None: ...
 
 class VerifyRequest(_message.Message):
-    __slots__ = ("original", "reconstruction", "known_regions", "annotators")
+    __slots__ = ("original", "reconstruction", "known_regions", "annotators", "priority")
     ORIGINAL_FIELD_NUMBER: _ClassVar[int]
     RECONSTRUCTION_FIELD_NUMBER: _ClassVar[int]
     KNOWN_REGIONS_FIELD_NUMBER: _ClassVar[int]
     ANNOTATORS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     original: Image
     reconstruction: Image
     known_regions: _containers.RepeatedCompositeFieldContainer[KnownRegion]
     annotators: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, original: _Optional[_Union[Image, _Mapping]] = ..., reconstruction: _Optional[_Union[Image, _Mapping]] = ..., known_regions: _Optional[_Iterable[_Union[KnownRegion, _Mapping]]] = ..., annotators: _Optional[_Iterable[str]] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, original: _Optional[_Union[Image, _Mapping]] = ..., reconstruction: _Optional[_Union[Image, _Mapping]] = ..., known_regions: _Optional[_Iterable[_Union[KnownRegion, _Mapping]]] = ..., annotators: _Optional[_Iterable[str]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class VerifyResponse(_message.Message):
-    __slots__ = ("findings", "original", "reconstruction")
+    __slots__ = ("findings", "original", "reconstruction", "examined", "annotators")
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     ORIGINAL_FIELD_NUMBER: _ClassVar[int]
     RECONSTRUCTION_FIELD_NUMBER: _ClassVar[int]
+    EXAMINED_FIELD_NUMBER: _ClassVar[int]
+    ANNOTATORS_FIELD_NUMBER: _ClassVar[int]
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
     original: ImageFacts
     reconstruction: ImageFacts
-    def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., original: _Optional[_Union[ImageFacts, _Mapping]] = ..., reconstruction: _Optional[_Union[ImageFacts, _Mapping]] = ...) -> None: ...
+    examined: _containers.RepeatedCompositeFieldContainer[ExaminedRegion]
+    annotators: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., original: _Optional[_Union[ImageFacts, _Mapping]] = ..., reconstruction: _Optional[_Union[ImageFacts, _Mapping]] = ..., examined: _Optional[_Iterable[_Union[ExaminedRegion, _Mapping]]] = ..., annotators: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetServerInfoRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("server_version", "model", "codecs", "hint_formats", "limits", "input_formats", "pixel_formats", "policy_presets", "annotators", "default_codec", "default_bpp")
+    __slots__ = ("server_version", "model", "codecs", "hint_formats", "limits", "input_formats", "pixel_formats", "policy_presets", "annotators", "default_codec", "default_bpp", "missing_annotators")
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CODECS_FIELD_NUMBER: _ClassVar[int]
@@ -230,6 +236,7 @@ class GetServerInfoResponse(_message.Message):
     ANNOTATORS_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_CODEC_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_BPP_FIELD_NUMBER: _ClassVar[int]
+    MISSING_ANNOTATORS_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     model: ModelInfo
     codecs: _containers.RepeatedCompositeFieldContainer[CodecInfo]
@@ -241,7 +248,8 @@ class GetServerInfoResponse(_message.Message):
     annotators: _containers.RepeatedScalarFieldContainer[str]
     default_codec: str
     default_bpp: float
-    def __init__(self, server_version: _Optional[str] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., codecs: _Optional[_Iterable[_Union[CodecInfo, _Mapping]]] = ..., hint_formats: _Optional[_Iterable[_Union[HintFormatInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., input_formats: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policy_presets: _Optional[_Iterable[str]] = ..., annotators: _Optional[_Iterable[str]] = ..., default_codec: _Optional[str] = ..., default_bpp: _Optional[float] = ...) -> None: ...
+    missing_annotators: _containers.RepeatedCompositeFieldContainer[MissingAnnotator]
+    def __init__(self, server_version: _Optional[str] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., codecs: _Optional[_Iterable[_Union[CodecInfo, _Mapping]]] = ..., hint_formats: _Optional[_Iterable[_Union[HintFormatInfo, _Mapping]]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., input_formats: _Optional[_Iterable[str]] = ..., pixel_formats: _Optional[_Iterable[_Union[PixelFormat, str]]] = ..., policy_presets: _Optional[_Iterable[str]] = ..., annotators: _Optional[_Iterable[str]] = ..., default_codec: _Optional[str] = ..., default_bpp: _Optional[float] = ..., missing_annotators: _Optional[_Iterable[_Union[MissingAnnotator, _Mapping]]] = ...) -> None: ...
 
 class Image(_message.Message):
     __slots__ = ("encoded", "raw")
@@ -482,17 +490,41 @@ class ModelInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class KnownRegion(_message.Message):
-    __slots__ = ("box", "content", "transcription")
+    __slots__ = ("box", "content", "transcription", "polygon", "icon")
     BOX_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    POLYGON_FIELD_NUMBER: _ClassVar[int]
+    ICON_FIELD_NUMBER: _ClassVar[int]
     box: Box
     content: Content
     transcription: str
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., content: _Optional[_Union[Content, str]] = ..., transcription: _Optional[str] = ...) -> None: ...
+    polygon: _containers.RepeatedCompositeFieldContainer[Point]
+    icon: Icon
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., content: _Optional[_Union[Content, str]] = ..., transcription: _Optional[str] = ..., polygon: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., icon: _Optional[_Union[Icon, _Mapping]] = ...) -> None: ...
+
+class Icon(_message.Message):
+    __slots__ = ("family", "name")
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    family: str
+    name: str
+    def __init__(self, family: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class ExaminedRegion(_message.Message):
+    __slots__ = ("box", "polygon", "content", "judged")
+    BOX_FIELD_NUMBER: _ClassVar[int]
+    POLYGON_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
+    box: Box
+    polygon: _containers.RepeatedCompositeFieldContainer[Point]
+    content: Content
+    judged: bool
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., polygon: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., content: _Optional[_Union[Content, str]] = ..., judged: bool = ...) -> None: ...
 
 class Finding(_message.Message):
-    __slots__ = ("box", "mask", "kind", "content", "high_impact", "severity", "evidence", "annotator")
+    __slots__ = ("box", "mask", "kind", "content", "high_impact", "severity", "evidence", "annotator", "polygon", "examined_region")
     BOX_FIELD_NUMBER: _ClassVar[int]
     MASK_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -501,6 +533,8 @@ class Finding(_message.Message):
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     ANNOTATOR_FIELD_NUMBER: _ClassVar[int]
+    POLYGON_FIELD_NUMBER: _ClassVar[int]
+    EXAMINED_REGION_FIELD_NUMBER: _ClassVar[int]
     box: Box
     mask: FindingMask
     kind: Kind
@@ -509,7 +543,9 @@ class Finding(_message.Message):
     severity: float
     evidence: str
     annotator: str
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., mask: _Optional[_Union[FindingMask, _Mapping]] = ..., kind: _Optional[_Union[Kind, str]] = ..., content: _Optional[_Union[Content, str]] = ..., high_impact: bool = ..., severity: _Optional[float] = ..., evidence: _Optional[str] = ..., annotator: _Optional[str] = ...) -> None: ...
+    polygon: _containers.RepeatedCompositeFieldContainer[Point]
+    examined_region: int
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., mask: _Optional[_Union[FindingMask, _Mapping]] = ..., kind: _Optional[_Union[Kind, str]] = ..., content: _Optional[_Union[Content, str]] = ..., high_impact: bool = ..., severity: _Optional[float] = ..., evidence: _Optional[str] = ..., annotator: _Optional[str] = ..., polygon: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., examined_region: _Optional[int] = ...) -> None: ...
 
 class FindingMask(_message.Message):
     __slots__ = ("png", "stride")
@@ -556,6 +592,14 @@ class Range(_message.Message):
     minimum: float
     maximum: float
     def __init__(self, minimum: _Optional[float] = ..., maximum: _Optional[float] = ...) -> None: ...
+
+class MissingAnnotator(_message.Message):
+    __slots__ = ("name", "message")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    message: str
+    def __init__(self, name: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class HintFormatInfo(_message.Message):
     __slots__ = ("name", "effectiveness")

@@ -22,6 +22,8 @@ from riskmask.server.pool import WorkerPool
 from riskmask.server.servicer import RiskServicer
 from riskmask.server.settings import ServerSettings
 from riskmask.server.tokens import RequireToken, TokenFile
+from riskmask.server.verification.availability import AnnotatorFiles
+from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
@@ -43,9 +45,12 @@ class Server:
         metrics: what it counts.
     """
 
-    def __init__(self, engine: Engine, settings: ServerSettings) -> None:
+    def __init__(
+        self, engine: Engine, settings: ServerSettings, verifier: Verifier | None = None
+    ) -> None:
         self._settings = settings
         self._engine = engine
+        verifier = verifier or load_verifier(settings)
         self._pool = WorkerPool(settings.threads, settings.queue)
         self.metrics = Metrics(self._pool, engine.model)
         self._health = health.aio.HealthServicer()
@@ -59,7 +64,7 @@ class Server:
             + SPARE_CALLS,
         )
         pb_grpc.add_RiskServiceServicer_to_server(
-            RiskServicer(engine, self._pool, settings, self.metrics), self._server
+            RiskServicer(engine, verifier, self._pool, settings, self.metrics), self._server
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
@@ -201,12 +206,13 @@ def check(settings: ServerSettings) -> Engine:
 
     Raises:
         StartError: certificates or tokens cannot be used.
-        AssetError: the model or a codec profile cannot be used.
+        AssetError: the model, a codec profile or a file of the annotators cannot be used.
     """
     _certificates(settings)
     _interceptors(settings)
     engine = load_engine(settings)
     engine.warm()
+    load_verifier(settings).warm()
     return engine
 
 
@@ -221,4 +227,13 @@ def load_engine(settings: ServerSettings) -> Engine:
         profiles=settings.profiles,
         threads=settings.model_threads,
         limits=settings.limits,
+    )
+
+
+def load_verifier(settings: ServerSettings) -> Verifier:
+    """What these settings let a server verify; loads nothing yet."""
+    return Verifier(
+        AnnotatorFiles(settings.face_detector, settings.icons),
+        limits=settings.limits,
+        threads=settings.model_threads,
     )

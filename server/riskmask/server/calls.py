@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server import translate
+from riskmask.server import translate, translate_verify
 from riskmask.server.engine.decode import accepted_formats
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.hints import HINT_FORMATS
@@ -13,8 +13,8 @@ from riskmask.server.engine.job import Job
 from riskmask.server.engine.policy import PRESETS
 from riskmask.server.engine.raw_image import PixelFormat
 from riskmask.server.engine.values import DEFAULT_TARGET, AnalysisRequest
-from riskmask.server.errors import Unimplemented
 from riskmask.server.translate_raw import from_pixel_format
+from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 
 
@@ -25,17 +25,18 @@ def analyze(engine: Engine, request: pb.AnalyzeRequest, job: Job) -> pb.AnalyzeR
     return pb.AnalyzeResponse(analysis=translate.from_analysis(analysis))
 
 
-def verify(request: pb.VerifyRequest) -> pb.VerifyResponse:
-    """Refuses: this server has no annotators."""
-    raise Unimplemented(
-        "VERIFY_UNIMPLEMENTED",
-        "this server does not compare reconstructions; run the annotators of riskmask[verify] "
-        "on the two images in your own process",
+def verify(verifier: Verifier, request: pb.VerifyRequest, job: Job) -> pb.VerifyResponse:
+    """What the reconstruction changed; raises what is in :data:`riskmask.server.status.TABLE`."""
+    job.begin()
+    return translate_verify.from_verification(
+        verifier.verify(translate_verify.to_verification_request(request), job)
     )
 
 
-def server_info(engine: Engine, max_message_bytes: int) -> pb.GetServerInfoResponse:
-    """What the engine can do and where its limits are."""
+def server_info(
+    engine: Engine, verifier: Verifier, max_message_bytes: int
+) -> pb.GetServerInfoResponse:
+    """What engine and verifier can do and where their limits are."""
     return pb.GetServerInfoResponse(
         server_version=metadata.version("riskmask"),
         model=translate.from_model(engine.model),
@@ -55,6 +56,11 @@ def server_info(engine: Engine, max_message_bytes: int) -> pb.GetServerInfoRespo
         input_formats=accepted_formats(),
         pixel_formats=[from_pixel_format(pixel_format) for pixel_format in PixelFormat],
         policy_presets=sorted(PRESETS),
+        annotators=verifier.annotators,
+        missing_annotators=[
+            pb.MissingAnnotator(name=name, message=message)
+            for name, message in verifier.missing.items()
+        ],
         default_codec=AnalysisRequest(image=b"").codec,
         default_bpp=DEFAULT_TARGET.bpp,
     )

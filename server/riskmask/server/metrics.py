@@ -29,7 +29,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._stages = Histogram(
             "riskmask_stage_seconds",
-            "Time of one analysis in each stage",
+            "Time of one analysis or verification in each stage",
             ["stage"],
             buckets=SECONDS,
             registry=self._registry,
@@ -44,14 +44,16 @@ class Metrics:
             self._stages.labels(stage.value)
         waiting = Gauge(
             "riskmask_queue_depth",
-            "Analyses that wait",
+            "Analyses and verifications that wait",
             ["priority"],
             registry=self._registry,
         )
         for priority in Priority:
             depth = partial(pool.waiting, priority)
             waiting.labels(priority.name.lower()).set_function(depth)
-        running = Gauge("riskmask_running", "Analyses in a thread", registry=self._registry)
+        running = Gauge(
+            "riskmask_running", "Analyses and verifications in a thread", registry=self._registry
+        )
         running.set_function(lambda: pool.running)
         build = Info("riskmask_build", "What answers", registry=self._registry)
         build.info(

@@ -21,11 +21,12 @@ class Record:
     Attributes:
         method: of the service.
         peer: where it came from, as gRPC says it.
-        image_bytes: as they arrived.
+        image_bytes: as they arrived, of both images of a verification.
         request_id: a stream item's; empty otherwise.
         priority: ``live`` or ``batch``.
         job: when it ends, and what its stages took.
         decision: of the answer; empty where there is none.
+        findings: of a verification; None where there is none.
         size: width and height of the upright image, 0 where there is no answer.
         reason: of the refusal; empty on success.
     """
@@ -37,6 +38,7 @@ class Record:
     priority: str = "live"
     job: Job = field(default_factory=Job)
     decision: str = ""
+    findings: int | None = None
     size: tuple[int, int] = (0, 0)
     reason: str = ""
     begun: float = field(default_factory=time.perf_counter)
@@ -62,5 +64,9 @@ class Record:
         if self.request_id:
             line["request_id"] = self.request_id[:LONGEST_TEXT]
         if self.decision:
-            line |= {"decision": self.decision, "width": self.size[0], "height": self.size[1]}
+            line["decision"] = self.decision
+        if self.findings is not None:
+            line["findings"] = self.findings
+        if self.size != (0, 0):
+            line |= {"width": self.size[0], "height": self.size[1]}
         requests.info(json.dumps(line, ensure_ascii=True).replace("\x7f", "\\u007f"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -25,20 +25,28 @@ from riskmask.server.record import Record
 from riskmask.server.settings import ServerSettings
 from riskmask.server.status import grpc_code, to_status, trailers
 from riskmask.server.streams import map_bounded
+from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 R = TypeVar("R")
+A = TypeVar("A", pb.AnalyzeResponse, pb.VerifyResponse)
 
 
 class RiskServicer(pb_grpc.RiskServiceServicer):
     """riskmask.v1.RiskService."""
 
     def __init__(
-        self, engine: Engine, pool: WorkerPool, settings: ServerSettings, metrics: Metrics
+        self,
+        engine: Engine,
+        verifier: Verifier,
+        pool: WorkerPool,
+        settings: ServerSettings,
+        metrics: Metrics,
     ) -> None:
         self._engine = engine
+        self._verifier = verifier
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
@@ -72,8 +80,10 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
 
     async def Verify(self, request: pb.VerifyRequest, context: Context) -> pb.VerifyResponse:  # noqa: N802
         """Original against reconstruction."""
-        answer = self._pool.run(partial(calls.verify, request))
-        return await self._or_abort(Record("Verify", context.peer()), answer, context)
+        record = Record("Verify", context.peer())
+        return await self._or_abort(
+            record, self._verify(request, record, self._allowed(context)), context
+        )
 
     async def GetServerInfo(  # noqa: N802
         self, request: pb.GetServerInfoRequest, context: Context
@@ -85,27 +95,51 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     async def _analyze(
         self, request: pb.AnalyzeRequest, record: Record, allowed: float, *, patient: bool = False
     ) -> pb.AnalyzeResponse:
-        job = record.job = Job(allowed)
         record.image_bytes = request.image.ByteSize()
-        work = partial(calls.analyze, self._engine, request, job)
-        priority = translate.to_priority(request.priority)
-        record.priority = priority.name.lower()
-        try:
-            async with asyncio.timeout(allowed):
-                response = await self._pool.run(work, priority, patient=patient)
-        except TimeoutError:
-            raise ExpiredError(f"no answer within {max(allowed, 0.0):.3g} s") from None
-        finally:
-            job.abandon()  # a thread that still works for it stops at its next tile
-        size, limit = response.ByteSize(), self._settings.max_message_bytes
-        if size > limit:
-            raise MessageTooLarge(
-                f"the answer has {size} bytes, a message at most {limit}; ask for fewer masks or "
-                "hints, or raise the server's max_message_bytes"
-            )
+        record.job = Job(allowed)
+        work = partial(calls.analyze, self._engine, request, record.job)
+        response = await self._work(work, request.priority, record, allowed, patient=patient)
         facts = response.analysis.image
         record.size = (facts.width, facts.height)
         record.decision = translate.decision_name(response.analysis.decision)
+        return response
+
+    async def _verify(
+        self, request: pb.VerifyRequest, record: Record, allowed: float
+    ) -> pb.VerifyResponse:
+        record.image_bytes = request.original.ByteSize() + request.reconstruction.ByteSize()
+        record.job = Job(allowed)
+        work = partial(calls.verify, self._verifier, request, record.job)
+        response = await self._work(work, request.priority, record, allowed)
+        record.size = (response.original.width, response.original.height)
+        record.findings = len(response.findings)
+        return response
+
+    async def _work(
+        self,
+        work: Callable[[], A],
+        priority: int,
+        record: Record,
+        allowed: float,
+        *,
+        patient: bool = False,
+    ) -> A:
+        """The answer of a worker thread, in time and no larger than a message may be."""
+        queue = translate.to_priority(priority)
+        record.priority = queue.name.lower()
+        try:
+            async with asyncio.timeout(allowed):
+                response = await self._pool.run(work, queue, patient=patient)
+        except TimeoutError:
+            raise ExpiredError(f"no answer within {max(allowed, 0.0):.3g} s") from None
+        finally:
+            record.job.abandon()  # a thread that still works for it stops at its next step
+        size, limit = response.ByteSize(), self._settings.max_message_bytes
+        if size > limit:
+            raise MessageTooLarge(
+                f"the answer has {size} bytes, a message at most {limit}; ask for fewer masks, "
+                "hints or annotators, or raise the server's max_message_bytes"
+            )
         return response
 
     async def _analyze_item(
@@ -128,7 +162,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
 
     async def _server_info(self) -> pb.GetServerInfoResponse:
         # on the loop, so that a full queue does not hide it
-        return calls.server_info(self._engine, self._settings.max_message_bytes)
+        return calls.server_info(self._engine, self._verifier, self._settings.max_message_bytes)
 
     async def _refuse(self, error: ServiceError) -> None:
         raise error

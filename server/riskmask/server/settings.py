@@ -25,6 +25,7 @@ from riskmask.server.errors import StartError
 MIB = 1 << 20
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 CONFIG_VARIABLE = "RISKMASK_CONFIG"
+_FILES = ("tls_cert", "tls_key", "tls_client_ca", "token_file", "model", "face_detector")
 
 # Where the file is while settings are built: pydantic-settings asks for it in a class method.
 _config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
@@ -43,6 +44,8 @@ class ServerSettings(BaseSettings):
         token_file: accepted bearer tokens, one a line; only over TLS or Unix sockets.
         model: an ONNX file to serve instead of the packaged one.
         profiles: a folder of codec profiles beside the packaged ones.
+        face_detector: YuNet's ONNX file, for the verification of faces.
+        icons: a folder of ``FAMILY__NAME.svg``, for the verification of icons.
         threads: analyses at the same time.
         model_threads: threads of the model within one analysis.
         queue: analyses that may wait beyond those that run.
@@ -72,6 +75,8 @@ class ServerSettings(BaseSettings):
     token_file: Path | None = None
     model: Path | None = None
     profiles: Path | None = None
+    face_detector: Path | None = None
+    icons: Path | None = None
     threads: int = Field(default=1, ge=1, le=256)
     model_threads: int = Field(default_factory=lambda: min(available_cpus(), 64), ge=1, le=64)
     queue: int = Field(default=16, ge=0, le=10_000)
@@ -117,12 +122,14 @@ class ServerSettings(BaseSettings):
             raise ValueError("tls_cert and tls_key: give both or neither")
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError("tls_client_ca: needs tls_cert and tls_key too")
-        for name in ("tls_cert", "tls_key", "tls_client_ca", "token_file", "model"):
+        for name in _FILES:
             path: Path | None = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"{name}: there is no file {path}")
-        if self.profiles is not None and not self.profiles.is_dir():
-            raise ValueError(f"profiles: there is no folder {self.profiles}")
+        for name in ("profiles", "icons"):
+            folder: Path | None = getattr(self, name)
+            if folder is not None and not folder.is_dir():
+                raise ValueError(f"{name}: there is no folder {folder}")
         for address in self.addresses:
             if not (address.is_local or self.insecure or self.tls_cert):
                 raise ValueError(

@@ -125,13 +125,7 @@ def from_analysis(analysis: values.Analysis) -> pb.Analysis:
             )
             for reason in analysis.reasons
         ],
-        image=pb.ImageFacts(
-            width=analysis.image.width,
-            height=analysis.image.height,
-            sha256=analysis.image.sha256,
-            format=analysis.image.format,
-            notes=analysis.image.notes,
-        ),
+        image=from_facts(analysis.image),
         target=pb.ResolvedTarget(
             codec=analysis.target.codec, bpp=analysis.target.bpp, level=analysis.target.level
         ),
@@ -154,6 +148,17 @@ def from_analysis(analysis: values.Analysis) -> pb.Analysis:
             for mask in analysis.masks
         ],
         model=from_model(analysis.model),
+    )
+
+
+def from_facts(facts: values.ImageFacts) -> pb.ImageFacts:
+    """What is known of an image as a message."""
+    return pb.ImageFacts(
+        width=facts.width,
+        height=facts.height,
+        sha256=facts.sha256,
+        format=facts.format,
+        notes=facts.notes,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STRIDE = 4
+MOST = 100  # a picture with more areas than that has changed everywhere
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def connected_areas(
     size: tuple[int, int],
     bridge: int = 0,
 ) -> Iterator[Area]:
-    """Connected areas of at least so many cells, diagonal neighbours included.
+    """Connected areas of at least so many cells, diagonal neighbours included; the 100 largest.
 
     Args:
         cells: (h, w) bool.
@@ -65,13 +66,19 @@ def connected_areas(
         side = 2 * ((bridge + 1) // 2) + 1
         kernel = np.ones((side, side), dtype=np.uint8)
         joined = np.asarray(cv2.dilate(joined, kernel), dtype=np.uint8)
-    count, numbers = cv2.connectedComponents(joined, connectivity=8)
-    for number in range(1, count):
-        mask = np.asarray((numbers == number) & cells)
-        if mask.sum() < least:
-            continue
-        rows, columns = np.nonzero(mask)
-        left, top = float(columns.min() * STRIDE), float(rows.min() * STRIDE)
-        right = float(min((columns.max() + 1) * STRIDE, size[1]))
-        bottom = float(min((rows.max() + 1) * STRIDE, size[0]))
+    count, numbers, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    sizes = np.bincount(numbers[cells], minlength=count)
+    wanted = np.flatnonzero(sizes >= max(least, 1))
+    wanted = wanted[wanted > 0]  # number 0 is the ground
+    if len(wanted) > MOST:
+        wanted = np.sort(wanted[np.argsort(-sizes[wanted], kind="stable")[:MOST]])
+    for number in wanted:
+        x, y, width, height, _ = boxes[number]
+        at = slice(y, y + height), slice(x, x + width)
+        mask = np.zeros_like(cells)
+        mask[at] = (numbers[at] == number) & cells[at]
+        rows, columns = np.nonzero(mask[at])
+        left, top = float((x + columns.min()) * STRIDE), float((y + rows.min()) * STRIDE)
+        right = float(min((x + columns.max() + 1) * STRIDE, size[1]))
+        bottom = float(min((y + rows.max() + 1) * STRIDE, size[0]))
         yield Area(mask, ((left, top), (right, top), (right, bottom), (left, bottom)))

@@ -15,18 +15,24 @@ from riskmask.model.corpus import Icon
 
 
 class GlyphBank:
-    """SVG icons by family and name, with a cache of rendered coverage masks."""
+    """SVG icons by family and name, with a cache of rendered coverage masks.
 
-    def __init__(self, icons: Iterable[Icon]) -> None:
+    Args:
+        icons: all of them.
+        cached: keep what was rendered; not where callers choose the sizes.
+    """
+
+    def __init__(self, icons: Iterable[Icon], cached: bool = True) -> None:
         families: dict[str, dict[str, Path]] = {}
         for icon in icons:
             families.setdefault(icon.family, {})[icon.name] = icon.path
         self.families: Mapping[str, Mapping[str, Path]] = families
-        self._matrix = lru_cache(maxsize=64)(self._render_family)
+        self._render = render_coverage if cached else render_coverage.__wrapped__
+        self._matrix = lru_cache(maxsize=64 if cached else 1)(self._render_family)
 
     def coverage(self, family: str, name: str, width: int, height: int) -> NDArray[np.float32]:
         """Ink coverage of one icon, (height, width) float32 in [0, 1]."""
-        return render_coverage(self.families[family][name], width, height)
+        return self._render(self.families[family][name], width, height)
 
     def family(self, family: str, width: int, height: int) -> tuple[list[str], NDArray[np.float32]]:
         """All icons of a family: their names and (N, height, width) float32 coverage."""

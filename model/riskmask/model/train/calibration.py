@@ -1,7 +1,7 @@
 """Calibrate the detector's risks: of regions at 0.3, three in ten shall be changed.
 
-Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999): one slope
-on the logit, and an intercept for each level that never rises towards the finer ones, so that a finer
+Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999): one slope on the
+logit, and for each level an intercept that never rises towards the finer ones, so that a finer
 level still never means more risk. They become part of the exported graph, so the profile of the
 reference codec stays the identity.
 """

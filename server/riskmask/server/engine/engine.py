@@ -17,8 +17,9 @@ from riskmask.model.runtime.tiles import SIDES
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server.engine import jpeg
 from riskmask.server.engine.allocate import allocate
+from riskmask.server.engine.any_image import decode_any
 from riskmask.server.engine.decide import Evidence, decide
-from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits, decode
+from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import UnknownCodecError
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats, export_hints
@@ -26,8 +27,6 @@ from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
 from riskmask.server.engine.policy import check_policy
 from riskmask.server.engine.rate import RateCurves
-from riskmask.server.engine.raw_decode import decode_raw
-from riskmask.server.engine.raw_image import RawImage
 from riskmask.server.engine.regions import find_regions, image_safe_level
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.target import check_target, resolve
@@ -143,10 +142,7 @@ class Engine:
         if profile is None:
             raise UnknownCodecError(request.codec, self.profiles)
         with job.stage(Stage.DECODE):
-            if isinstance(request.image, RawImage):
-                decoded = decode_raw(request.image, self.limits)
-            else:
-                decoded = decode(request.image, self.limits)
+            decoded = decode_any(request.image, self.limits)
         with job.stage(Stage.PREDICT):
             prediction = self._predictor.predict(decoded.pixels, job.check)
         with job.stage(Stage.CONCLUDE):

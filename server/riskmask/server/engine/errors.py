@@ -10,6 +10,10 @@
     ├── InvalidTargetError          INVALID_TARGET
     ├── InvalidPolicyError          INVALID_POLICY
     ├── UnknownHintFormatError      UNKNOWN_HINT_FORMAT
+    ├── SizeMismatchError           SIZE_MISMATCH
+    ├── InvalidRegionError          INVALID_REGION
+    ├── UnknownAnnotatorError       UNKNOWN_ANNOTATOR
+    ├── AnnotatorMissingError       ANNOTATOR_MISSING
     ├── ExpiredError                DEADLINE_EXCEEDED
     └── AbandonedError              CANCELLED
 
@@ -87,6 +91,33 @@ class UnknownHintFormatError(EngineError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no hint format {name[:64]!r}; use one of {_listed(known)}")
+
+
+class SizeMismatchError(EngineError):
+    """Original and reconstruction differ in the size of their upright images."""
+
+    reason: ClassVar[str] = "SIZE_MISMATCH"
+
+
+class InvalidRegionError(EngineError):
+    """A known region lies outside of the image, has no area or contradicts itself."""
+
+    reason: ClassVar[str] = "INVALID_REGION"
+
+
+class UnknownAnnotatorError(EngineError):
+    """No annotator has the name."""
+
+    reason: ClassVar[str] = "UNKNOWN_ANNOTATOR"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no annotator {name[:64]!r}; use some of {_listed(known)}")
+
+
+class AnnotatorMissingError(EngineError):
+    """The annotator exists, and this installation lacks what it needs."""
+
+    reason: ClassVar[str] = "ANNOTATOR_MISSING"
 
 
 class ExpiredError(EngineError):

@@ -1,4 +1,4 @@
-"""One analysis under way: when it has to stop, and how long each of its stages took."""
+"""One request under way: when it has to stop, and how long each of its stages took."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Stage(StrEnum):
     QUEUE = "queue"
     DECODE = "decode"
     PREDICT = "predict"
+    SEARCH = "search"
+    EXAMINE = "examine"
     CONCLUDE = "post-process"
 
 

@@ -29,6 +29,11 @@ def render(mask: Mask, prediction: Prediction, risk: NDArray[np.float32]) -> Mas
     else:
         values = prediction.content[CONTENT_CHANNEL[mask]]
     grey = np.rint(values.astype(np.float32) * np.float32(255)).astype(np.uint8)
+    return MaskPayload(mask=mask, png=grey_png(grey), stride=RISK_STRIDE)
+
+
+def grey_png(grey: NDArray[np.uint8]) -> bytes:
+    """An (H, W) uint8 map as an 8-bit grey PNG."""
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, "PNG")
-    return MaskPayload(mask=mask, png=buffer.getvalue(), stride=RISK_STRIDE)
+    return buffer.getvalue()

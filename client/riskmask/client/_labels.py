@@ -1,0 +1,104 @@
+"""Words on a picture: each beside the box that it is about, clear of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+INK: Final = (18, 20, 24)
+PAPER: Final = (250, 250, 248)
+SHORTEST_CANVAS: Final = 960
+LABELS_OVER_OTHERS: Final = 12
+
+
+def enlarged(size: tuple[int, int]) -> tuple[int, int]:
+    """The size at which labels can be read: the longer side has at least 960 pixels."""
+    longest = max(size)
+    if longest >= SHORTEST_CANVAS:
+        return size
+    return (
+        max(1, round(size[0] * SHORTEST_CANVAS / longest)),
+        max(1, round(size[1] * SHORTEST_CANVAS / longest)),
+    )
+
+
+def draw_outline(
+    canvas: Image.Image, corners: Sequence[tuple[float, float]], colour: Colour
+) -> None:
+    """A closed line in a colour, dark at its sides."""
+    draw = ImageDraw.Draw(canvas)
+    line = max(2, round(max(canvas.size) / 640))
+    closed = [*corners, corners[0]]
+    draw.line(closed, fill=INK, width=line + 2, joint="curve")
+    draw.line(closed, fill=colour, width=line, joint="curve")
+
+
+def draw_labels(canvas: Image.Image, labels: Sequence[tuple[str, Colour, Box]], font: Font) -> None:
+    """As many labels as find room, in their order: text, colour of the frame, box it is about."""
+    draw = ImageDraw.Draw(canvas)
+    drawn: list[Box] = []
+    boxes = [box for _, _, box in labels]
+    for text, colour, box in labels:
+        others = [other for other in boxes if other != box]
+        # the first few may hide a part of another box, so that a crowded page has labels too
+        obstacles = drawn if len(drawn) < LABELS_OVER_OTHERS else drawn + others
+        place = _draw(draw, text, colour, box, font, (drawn + others, obstacles))
+        if place is not None:
+            drawn.append(place)
+
+
+def scaled(box: tuple[int, int, int, int], scale: tuple[float, float]) -> Box:
+    """x, y, width, height in pixels of an image, on a canvas of another scale."""
+    x, y, width, height = box
+    return x * scale[0], y * scale[1], (x + width) * scale[0], (y + height) * scale[1]
+
+
+def _draw(
+    draw: ImageDraw.ImageDraw,
+    text: str,
+    colour: Colour,
+    box: Box,
+    font: Font,
+    obstacles: tuple[list[Box], list[Box]],
+) -> Box | None:
+    """Draws the label clear of the first obstacles, or else of the second; where, or None."""
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    pad = 0.25 * (bottom - top)
+    size = (right - left + 2 * pad, bottom - top + 2 * pad)
+    places = list(_places(box, size, draw.im.size))
+    for taken in obstacles:
+        for place in places:
+            if not any(_overlap(place, other) for other in taken):
+                draw.rounded_rectangle(place, radius=pad, fill=INK, outline=colour)
+                corner = (place[0] + pad - left, place[1] + pad - top)
+                draw.text(corner, text, font=font, fill=PAPER)
+                return place
+    return None
+
+
+def _places(box: Box, size: tuple[float, float], canvas: tuple[int, int]) -> Iterator[Box]:
+    """Where a label of this size fits on the canvas, the best place first."""
+    left, top, right, bottom = box
+    width, height = size
+    gap = 3
+    for x, y in (
+        (left, top - height - gap),
+        (left, bottom + gap),
+        (right - width, top - height - gap),
+        (right + gap, top),
+        (left - width - gap, top),
+        (left + gap, top + gap),
+    ):
+        shifted = min(max(x, 0), canvas[0] - width)
+        if shifted >= 0 and y >= 0 and y + height <= canvas[1]:
+            yield shifted, y, shifted + width, y + height
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
