@@ -1,6 +1,6 @@
 """``python -m riskmask.model.evaluate``: the detector beside its baselines, on one page.
 
-Works on label maps of held-out sources (``python -m riskmask.model.label --side test``): scenes
+Works on labels of held-out sources (``python -m riskmask.model.label --side test``): scenes
 rendered with icon families, typefaces and backgrounds that training never saw, and real pictures
 of sources that it never saw, as they are and shrunk until their text is small.
 """
@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 
 def main(
-    labels: Annotated[Path, typer.Option(help="Folder of held-out label maps.")] = Path(
+    labels: Annotated[Path, typer.Option(help="Folder of held-out labels.")] = Path(
         "runs/labels-test"
     ),
     model: Annotated[
@@ -30,12 +30,16 @@ def main(
         typer.Option(help="YuNet's ONNX file, for the baselines that find faces."),
     ] = None,
     out: Annotated[Path, typer.Option(help="The page, as Markdown.")] = Path("docs/evaluation.md"),
+    fonts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
+    ] = None,
     rate_images: Annotated[int, typer.Option(help="Pictures coded for real.")] = 40,
 ) -> None:
     """Evaluate the risk map and the predicted rates on held-out pictures."""
     from riskmask.model.codecs import packaged_hyperprior
     from riskmask.model.codecs.hyperprior import Hyperprior
-    from riskmask.model.data.training_set import Example, load_examples
+    from riskmask.model.data.training_set import REFERENCE, Example, load_examples
     from riskmask.model.evaluate.baselines import all_baselines
     from riskmask.model.evaluate.groups import measure_group
     from riskmask.model.evaluate.judged import Scores
@@ -46,7 +50,7 @@ def main(
 
     predictor = Predictor(model or find_weights().path)
     baselines = all_baselines(yunet)
-    examples = load_examples(labels)
+    examples = load_examples(labels, codecs=[REFERENCE], fonts=fonts or ())
 
     def score(group: Sequence[Example], name: str) -> dict[str, list[Scores]]:
         scores: dict[str, list[Scores]] = {"riskmask": []}
