@@ -49,6 +49,7 @@ train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RI
 	$(BIN)/python -m riskmask.model.train codec
 	$(BIN)/python -m riskmask.model.train classic-profile
 	$(BIN)/python -m riskmask.model.label --out runs/labels
+	$(BIN)/python -m riskmask.model.label.card runs/labels
 	$(BIN)/python -m riskmask.model.train detector
 	$(BIN)/python -m riskmask.model.train calibrate
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from riskmask.model.codecs import classic_codec, packaged_hyperprior
+from riskmask.model.codecs.classic import ClassicCodec
 from riskmask.model.codecs.hyperprior import Hyperprior
+from riskmask.model.codecs.level_curve import LevelCurve
+from riskmask.model.runtime.errors import ProfileError
 
 Pixels = NDArray[np.uint8]
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -75,3 +80,42 @@ def test_a_level_map_moves_bits_and_quality_in_space(codec: Hyperprior, astronau
     assert _error(picture[right], mapped.image[right]) < 1.1 * _error(
         picture[right], coarse.image[right]
     )
+
+
+@pytest.mark.parametrize("size", [(128, 192), (33, 50)])
+def test_the_rate_alone_is_that_of_the_reconstruction(
+    codec: Hyperprior, astronaut: Pixels, size: tuple[int, int]
+) -> None:
+    picture = astronaut[: size[0], : size[1]]
+    for each in (codec, classic_codec("jpeg")):
+        assert each.bpp(picture, 2) == each.reconstruct(picture, 2).bpp
+
+
+def test_a_codec_with_another_level_curve_is_another_one(codec: Hyperprior) -> None:
+    assert codec.identity == codec.weights_hash
+    curve = LevelCurve((400.0, 300.0, 200.0, 100.0, 70.0, 50.0, 30.0, 16.0))
+    other = Hyperprior.load(packaged_hyperprior(), curve)
+    assert len(other.identity) == 64
+    assert other.identity != codec.identity
+    assert classic_codec("jpeg").identity == classic_codec("jpeg").identity
+    with pytest.raises(ProfileError):
+        ClassicCodec(_Unfitted()).identity  # noqa: B018
+
+
+@dataclass
+class _Unfitted:
+    """A coder of which no profile can be packaged."""
+
+    name: str = "unfitted"
+    description: str = "of nobody"
+    meaning: str = "nothing"
+    best: int = 1
+    worst: int = 0
+    ladder: tuple[int, ...] = (0, 1)
+    fine_ladder: tuple[int, ...] = (0, 1)
+
+    def encode(self, image: Pixels, quality: int) -> bytes:
+        return image.tobytes()
+
+    def decode(self, stream: bytes) -> Pixels:
+        return np.frombuffer(stream, np.uint8)

@@ -80,7 +80,8 @@ def test_what_cannot_be_judged_is_known_to_be_there(picture: CorpusImage) -> Non
     regions = (
         _region(10, 10),
         _region(40, 10, ignore=True),
-        _region(70, 10, "face"),
+        _region(70, 10, "face", size=31),
+        _region(300, 300, "face", size=32),
         _region(100, 10, "symbol", label="yield"),
         _region(130, 10, "symbol", transcription="4006381333931"),
         _region(890, 10, size=40),  # sticks out of the picture
@@ -89,14 +90,21 @@ def test_what_cannot_be_judged_is_known_to_be_there(picture: CorpusImage) -> Non
         _region(160, 10, "licence"),  # a content that this project has no word for
     )
     cut = cut_picture(replace(picture, regions=regions), 2000)
-    assert {(r.content, r.barcode) for r in cut.regions} == {("text", False), ("symbol", True)}
+    assert {(r.content, r.barcode) for r in cut.regions} == {
+        ("text", False),
+        ("symbol", True),
+        ("face", False),
+    }
     assert sorted(r.content for r in cut.unjudged) == ["face", "symbol", "text", "text"]
 
 
-def test_no_more_regions_are_judged_than_time_allows(picture: CorpusImage) -> None:
+def test_no_more_regions_of_a_content_are_judged_than_time_allows(picture: CorpusImage) -> None:
     places = [(20 * (i % 40), 20 * (i // 40)) for i in range(MOST_REGIONS + 9)]
-    cut = cut_picture(replace(picture, regions=tuple(_region(*p) for p in places)), 2000)
-    assert len(cut.regions) == MOST_REGIONS
+    words = [_region(*place) for place in places]
+    faces = [_region(40 * i, 200, "face", size=32) for i in range(5)]
+    cut = cut_picture(replace(picture, regions=(*words, *faces)), 2000)
+    contents = [region.content for region in cut.regions]
+    assert (contents.count("text"), contents.count("face")) == (MOST_REGIONS, 5)
     assert len(cut.unjudged) == 9
 
 

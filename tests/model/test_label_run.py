@@ -1,24 +1,37 @@
-"""A labelling run writes what training reads, is shared out, and continues where it stopped."""
+"""A labelling run writes what training reads; neither kills nor broken files change a label."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from riskmask.model.codecs import packaged_hyperprior
+from riskmask.model.cards import labelled_sources
 from riskmask.model.data.items import scene_fonts
+from riskmask.model.data.picture_store import PictureStore
+from riskmask.model.data.recipe import Recipe
+from riskmask.model.data.shards import LabelsError, merge_shards, read_rows
 from riskmask.model.data.training_set import load_examples
-from riskmask.model.label.__main__ import Job, build_items, run_share, write_findings
+from riskmask.model.label.__main__ import codec_identities
+from riskmask.model.label.job import Job, plan
+from riskmask.model.label.worker import Share, Worker
 
 Pixels = NDArray[np.uint8]
+SIGNS = 10
+PATIENCE = 900  # seconds
 pytestmark = pytest.mark.slow
 
 
@@ -26,6 +39,7 @@ pytestmark = pytest.mark.slow
 def threads() -> Iterator[None]:
     """A worker takes one thread for itself; the other tests get theirs back."""
     before = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 
@@ -34,77 +48,122 @@ def threads() -> Iterator[None]:
 def corpus_folder(
     tmp_path_factory: pytest.TempPathFactory, icon_folder: Path, astronaut: Pixels
 ) -> Path:
-    """One photograph and one sign to train, one photograph to test, and icons."""
+    """Signs and a photograph to train, a photograph to test, icons, and a file cut short."""
     root = tmp_path_factory.mktemp("corpus")
     [face] = [path for path in scene_fonts([]) if path.name == "DejaVuSans.ttf"]
     font = ImageFont.truetype(str(face), 13)
-    sign = Image.new("RGB", (144, 64), (230, 228, 220))
-    pen = ImageDraw.Draw(sign)
-    pen.text((12, 20), "SPEED 60", font=font, fill=(130, 130, 130))
-    left, top, right, bottom = pen.textbbox((12, 20), "SPEED 60", font=font)
-    sign.save(root / "sign.png")
+    images = []
+    for number in range(SIGNS):
+        sign = Image.new("RGB", (144, 64), (230, 228, 220))
+        pen = ImageDraw.Draw(sign)
+        words = f"SPEED {60 + number}"
+        pen.text((12, 20), words, font=font, fill=(130, 130, 130))
+        left, top, right, bottom = pen.textbbox((12, 20), words, font=font)
+        sign.save(root / f"sign{number}.png")
+        box = [left, top, right - left, bottom - top]
+        word = {"class": "text", "bbox": box, "transcription": words}
+        images.append(_entry(f"sign{number}.png", "text", "someone/words", sign.size, [word]))
     Image.fromarray(astronaut[:96, 160:256]).save(root / "photo.png")
     Image.fromarray(astronaut[96:192, 160:256]).save(root / "held.png")
-    common = {"licence_class": "permissive", "auto_regions": [], "regions": []}
-    word = {
-        "class": "text",
-        "bbox": [left, top, right - left, bottom - top],
-        "transcription": "SPEED 60",
-    }
-    images = [
-        {**common, "file": "photo.png", "category": "photo", "source": "someone/pictures"},
-        {**common, "file": "held.png", "category": "photo", "source": "scikit-image/scikit-image"},
-        {
-            **common,
-            "file": "sign.png",
-            "category": "text",
-            "source": "someone/words",
-            "regions": [word],
-        },
+    short = (root / "photo.png").read_bytes()[:3000]
+    (root / "short.png").write_bytes(short)
+    images += [
+        _entry("photo.png", "photo", "someone/pictures", (96, 96), []),
+        _entry("short.png", "photo", "someone/pictures", (96, 96), []),
+        _entry("held.png", "photo", "scikit-image/scikit-image", (96, 96), []),
     ]
-    for entry in images:
-        with Image.open(root / str(entry["file"])) as opened:
-            entry["width"], entry["height"] = opened.size
-        entry["gt_classes"] = ["text"] if entry["category"] == "text" else []
     icons = [{"file": str(path), "source": "tests"} for path in sorted(icon_folder.glob("*.svg"))]
     content = {"images": images, "svg": icons}
     (root / "annotations.json").write_text(json.dumps(content), encoding="utf-8")
     return root
 
 
+def _entry(
+    file: str, category: str, source: str, size: tuple[int, int], regions: list[dict[str, object]]
+) -> dict[str, object]:
+    return {
+        "file": file,
+        "category": category,
+        "source": source,
+        "width": size[0],
+        "height": size[1],
+        "licence_class": "permissive",
+        "gt_classes": ["text"] if category == "text" else [],
+        "regions": regions,
+        "auto_regions": [],
+    }
+
+
 @pytest.fixture(scope="module")
 def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     return Job(
         corpus=corpus_folder,
-        codec=packaged_hyperprior(),
         fonts=(),
         side="train",
+        permissive=False,
         scenes=0,
         pages=0,
         images=-1,
-        permissive=False,
+        codecs=("hyperprior",),
+        annotators=("text", "symbol"),
+        classics=("jpeg",),
         out=tmp_path_factory.mktemp("labels"),
     )
 
 
+def _work(job: Job) -> Share:
+    """The whole of a job by one worker in this process, in one shard."""
+    pictures = job.pictures()
+    job.recipe(pictures).claim(job.out)
+    tasks = plan(pictures.keys(0, 0, -1), job.out, codec_identities(job.codecs))
+    return Worker(job).work(tasks)
+
+
 @pytest.fixture(scope="module")
-def labelled(job: Job) -> list[str]:
-    return list(run_share(job, 0, 1))
+def undisturbed(job: Job) -> Path:
+    """The folder of a run that nothing happened to."""
+    assert _work(job) == Share(made=SIGNS + 1, kept=0, failed=1)
+    merge_shards(job.out)
+    return job.out
 
 
-def test_every_picture_of_the_side_is_labelled(job: Job, labelled: list[str]) -> None:
-    assert sorted(labelled) == ["corpus-photo", "corpus-sign"]
-    files = sorted(path.name for path in job.out.iterdir() if path.suffix != ".parquet")
-    expected = [f"{key}.{kind}" for key in labelled for kind in ("json", "npz", "png")]
-    assert files == sorted(expected)
+def _labels(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.parquet")}
 
 
-def test_training_reads_what_was_written(
-    job: Job, labelled: list[str], corpus_folder: Path
-) -> None:
-    photo, sign = load_examples(job.out)
-    assert (photo.key, sign.key) == ("corpus-photo", "corpus-sign")
-    with Image.open(corpus_folder / "sign.png") as opened:
+def test_every_picture_of_the_side_has_a_row(undisturbed: Path) -> None:
+    keys = [row.key for row in read_rows(undisturbed)]
+    signs = [f"corpus-sign{number}" for number in range(SIGNS)]
+    assert keys == ["corpus-photo", "corpus-short", *signs]
+    kept = {path.stem for path in (undisturbed / "pictures").iterdir()}
+    assert kept == set(keys) - {"corpus-short"}
+
+
+def test_a_broken_picture_is_recorded_and_skipped(undisturbed: Path, corpus_folder: Path) -> None:
+    rows = {row.key: row for row in read_rows(undisturbed)}
+    broken = rows.pop("corpus-short")
+    assert broken.error is not None
+    assert broken.error.startswith("OSError: ")
+    assert str(corpus_folder) not in broken.error
+    assert broken.labels is None
+    assert {row.error for row in rows.values()} == {None}
+
+
+def test_findings_say_what_happened_and_whether_jpeg_did_better(undisturbed: Path) -> None:
+    rows = [row for row in read_rows(undisturbed) if row.key.startswith("corpus-sign")]
+    assert all(row.findings for row in rows)
+    for row in rows:
+        for finding in row.findings:
+            number = int(row.key.removeprefix("corpus-sign"))
+            assert finding.evidence.startswith(f"'SPEED {60 + number}' → ")
+            assert (finding.annotator, finding.content) == ("text", "text")
+            assert [verdict.codec for verdict in finding.classic] == ["jpeg"]
+
+
+def test_training_reads_what_was_written(undisturbed: Path, corpus_folder: Path) -> None:
+    photo, sign, *_ = load_examples(undisturbed)
+    assert (photo.key, sign.key) == ("corpus-photo", "corpus-sign0")
+    with Image.open(corpus_folder / "sign0.png") as opened:
         np.testing.assert_array_equal(sign.image, np.array(opened))
     assert sign.labels.valid[0][6, 10]  # in the middle of the word
     assert sign.labels.changed[0][6, 10] > 0  # small letters do not survive the coarsest level
@@ -112,32 +171,138 @@ def test_training_reads_what_was_written(
     assert not photo.labels.changed.any()
     assert photo.labels.present_valid.all()
     assert sign.regions[0][0] == "text"
+    assert sign.others == ()
 
 
-def test_a_run_that_stopped_continues(job: Job, labelled: list[str]) -> None:
-    assert list(run_share(job, 0, 1)) == []
-    kept = (job.out / "corpus-photo.json").stat().st_mtime_ns
-    (job.out / "corpus-sign.json").unlink()
-    # What a kill leaves behind is no card.
-    (job.out / "corpus-sign.partial").write_text('{"source":', encoding="utf-8")
-    assert [example.key for example in load_examples(job.out)] == ["corpus-photo"]
-    assert list(run_share(job, 0, 1)) == ["corpus-sign"]
-    assert (job.out / "corpus-photo.json").stat().st_mtime_ns == kept
-    assert len(load_examples(job.out)) == 2
+def test_pictures_that_were_not_kept_are_made_again(
+    undisturbed: Path, corpus_folder: Path, tmp_path: Path
+) -> None:
+    for path in (*undisturbed.glob("*.parquet"), undisturbed / "recipe.json"):
+        shutil.copy(path, tmp_path)
+    kept, again = load_examples(undisturbed), load_examples(tmp_path, corpus=corpus_folder)
+    for one, other in zip(kept, again, strict=True):
+        np.testing.assert_array_equal(one.image, other.image)
+    assert len(list((tmp_path / "pictures").iterdir())) == SIGNS + 1
+    (tmp_path / "pictures" / "corpus-photo.png").write_bytes(b"\x89PNG")
+    assert load_examples(tmp_path, corpus=corpus_folder)[0].key == "corpus-photo"
 
 
-def test_findings_are_gathered_in_one_table(job: Job, labelled: list[str]) -> None:
-    table = pq.read_table(write_findings(job.out)).to_pylist()
-    assert table
-    for row in table:
-        assert row["key"] == "corpus-sign"
-        assert row["evidence"].startswith("'SPEED 60' → ")
-        assert row["content"] == "text"
-        assert len(row["polygon"]) == 4
+def test_another_picture_is_not_taken_for_the_labelled_one(
+    undisturbed: Path, corpus_folder: Path
+) -> None:
+    store = PictureStore(undisturbed, corpus_folder)
+    with pytest.raises(LabelsError, match="corpus-photo is not the picture that was labelled"):
+        store.get("corpus-photo", "0" * 64)
+    with pytest.raises(LabelsError, match="no picture corpus-elsewhere"):
+        store.get("corpus-elsewhere", "0" * 64)
 
 
-def test_workers_share_the_same_list_of_pictures(job: Job) -> None:
-    keys = [item.key for item in build_items(job)]
-    assert keys == [item.key for item in build_items(job)]
-    shares = [keys[worker::2] for worker in range(2)]
-    assert sorted(shares[0] + shares[1]) == sorted(keys) == ["corpus-photo", "corpus-sign"]
+def test_only_labels_of_the_codecs_asked_for_are_read(undisturbed: Path) -> None:
+    assert len(load_examples(undisturbed, codecs=["hyperprior"])) == SIGNS + 1
+    with pytest.raises(LabelsError, match="no labels of cdc"):
+        load_examples(undisturbed, codecs=["cdc"])
+
+
+def test_a_finished_run_makes_no_row_anew(undisturbed: Path, job: Job) -> None:
+    before = _labels(undisturbed)
+    assert _work(job) == Share(made=0, kept=SIGNS + 1, failed=1)
+    merge_shards(job.out)
+    assert _labels(undisturbed) == before
+
+
+def test_another_codec_joins_and_training_learns_the_mean(
+    undisturbed: Path, job: Job, tmp_path: Path
+) -> None:
+    out = tmp_path / "labels"
+    shutil.copytree(undisturbed, out)
+    share = _work(replace(job, codecs=("hyperprior", "jpeg"), out=out))
+    assert share == Share(made=SIGNS + 1, kept=SIGNS + 1, failed=2)
+    merge_shards(out)
+    alone = {example.key: example for example in load_examples(undisturbed)}
+    for example in load_examples(out):
+        [other] = example.others
+        wanted = alone[example.key].labels
+        np.testing.assert_array_equal(example.labels.changed, wanted.changed)
+        np.testing.assert_array_equal(other.valid, wanted.valid)
+        np.testing.assert_array_equal(other.rate, wanted.rate)
+    assert f"| someone/words | permissive | {SIGNS} |" in labelled_sources(out)
+
+
+def test_a_corpus_that_changed_is_not_labelled_into_the_same_folder(
+    undisturbed: Path, job: Job, tmp_path: Path
+) -> None:
+    changed = tmp_path / "corpus"
+    shutil.copytree(job.corpus, changed)
+    with Image.open(changed / "sign3.png") as opened:
+        opened.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(changed / "sign3.png")
+    with pytest.raises(LabelsError, match="corpus-sign3 was labelled from another picture"):
+        _work(replace(job, corpus=changed))
+
+
+def _start(job: Job, out: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "riskmask.model.label", "--corpus", str(job.corpus)]
+    command += ["--out", str(out), "--scenes", "0", "--pages", "0", "--workers", "2"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def _wait_for(condition: Callable[[], object], run: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert run.poll() is None, run.communicate()[0].decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _below(ancestor: int) -> dict[int, str]:
+    """Processes started by a process and by those, with their titles."""
+    parents, titles = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text().rpartition(")")[2].split()
+            titles[int(folder.name)] = (folder / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # gone since
+        parents[int(folder.name)] = int(stat[1])
+    found = {}
+    for process in titles:
+        parent = process
+        while parent in parents and parent != ancestor:
+            parent = parents[parent]
+        if parent == ancestor and process != ancestor:
+            found[process] = titles[process]
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the worker in /proc")
+def test_a_killed_worker_changes_no_label(undisturbed: Path, job: Job, tmp_path: Path) -> None:
+    out = tmp_path / "labels"
+    with _start(job, out) as run:
+        _wait_for(lambda: len(_labels(out)) >= 2, run)
+        workers = [process for process, title in _below(run.pid).items() if "LabelActor" in title]
+        assert workers
+        os.kill(workers[0], signal.SIGKILL)
+        assert len(_labels(out)) < SIGNS  # there was something left to do
+        said = run.communicate(timeout=PATIENCE)[0].decode()
+    assert run.returncode == 0, said
+    assert f"{SIGNS + 1} rows made, 0 there already, 1 for pictures" in said
+    assert _labels(out) == _labels(undisturbed)
+    assert Recipe.load(out) == Recipe.load(undisturbed)
+
+
+def test_a_killed_run_continues_to_the_same_labels(
+    undisturbed: Path, job: Job, tmp_path: Path
+) -> None:
+    out = tmp_path / "labels"
+    with _start(job, out) as run:
+        _wait_for(lambda: len(_labels(out)) >= 2, run)
+        run.kill()
+        run.communicate(timeout=PATIENCE)
+    assert not list(out.glob("labels-*"))
+    there = {(row.key, row.codec) for row in read_rows(out, planes=False)}
+    assert 2 <= len(there) < SIGNS + 2
+    with _start(job, out) as again:
+        said = again.communicate(timeout=PATIENCE)[0].decode()
+    assert again.returncode == 0, said
+    assert f"{SIGNS + 1} rows made" not in said
+    assert _labels(out) == _labels(undisturbed)
+    assert not list(out.rglob("*.partial"))

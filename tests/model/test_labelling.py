@@ -13,19 +13,27 @@ from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.annotators.symbol import SymbolAnnotator
 from riskmask.model.annotators.text import TextAnnotator
+from riskmask.model.codecs import classic_codec
 from riskmask.model.codecs.hyperprior import Hyperprior
-from riskmask.model.data.factory import Factory, Labelled
 from riskmask.model.data.items import Picture, scene_fonts, scene_items
-from riskmask.model.data.planes import rasterise
+from riskmask.model.data.label_rows import LabelRow
+from riskmask.model.data.planes import LabelMap, rasterise
 from riskmask.model.data.scenes import SceneRenderer
+from riskmask.model.label.factory import Factory
+from riskmask.model.label.subject import Table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 pytestmark = pytest.mark.slow
 
 
+def _labels(row: LabelRow) -> LabelMap:
+    assert row.labels is not None
+    return row.labels
+
+
 @pytest.fixture(scope="module")
-def factory(codec: Hyperprior, bank: GlyphBank, recogniser: Recogniser) -> Factory:
-    return Factory(codec, [TextAnnotator(recogniser), SymbolAnnotator(bank)])
+def table(bank: GlyphBank, recogniser: Recogniser) -> Table:
+    return Table({"text": TextAnnotator(recogniser), "symbol": SymbolAnnotator(bank)})
 
 
 @pytest.fixture(scope="module")
@@ -37,65 +45,89 @@ def picture(bank: GlyphBank) -> Picture:
 
 
 @pytest.fixture(scope="module")
-def labelled(factory: Factory, picture: Picture) -> Labelled:
-    return factory.label("scene-000004", picture)
+def labelled(table: Table, codec: Hyperprior, picture: Picture) -> LabelRow:
+    return Factory(codec).label(table.prepare("scene-000004", picture), codec)
 
 
-def test_findings_have_evidence_in_words(labelled: Labelled, picture: Picture) -> None:
+def test_findings_have_evidence_in_words(labelled: LabelRow, picture: Picture) -> None:
     assert labelled.findings
+    assert (labelled.key, labelled.codec) == ("scene-000004", "hyperprior")
+    assert labelled.source == "scenes"
     for finding in labelled.findings:
-        assert "→" in str(finding["evidence"])
-        assert finding["key"] == "scene-000004"
-        assert finding["codec"] == "hyperprior"
-        assert finding["source"] == "scenes"
-        assert float(str(finding["bpp"])) > 0
-        assert 0 <= int(str(finding["level"])) <= 7
-        region = picture.regions[int(str(finding["region"]))]
-        assert finding["content"] == region.content
+        assert "→" in finding.evidence
+        assert 0 <= finding.level <= 7
+        assert finding.region is not None
+        region = picture.regions[finding.region]
+        assert finding.content == finding.annotator == region.content
         if region.transcription:
-            assert f"'{region.transcription}'" in str(finding["evidence"])
+            assert f"'{region.transcription}'" in finding.evidence
 
 
-def test_a_region_is_found_once_at_its_finest_level(labelled: Labelled, picture: Picture) -> None:
-    levels = {int(str(f["region"])): int(str(f["level"])) for f in labelled.findings}
+def test_the_rates_of_the_row_are_those_of_the_codec(
+    labelled: LabelRow, codec: Hyperprior, picture: Picture
+) -> None:
+    for level in (0, 3, 7):
+        assert labelled.bpp[level] == codec.reconstruct(picture.image, level).bpp
+
+
+def test_a_region_is_found_once_at_its_finest_level(labelled: LabelRow, picture: Picture) -> None:
+    levels = {f.region: f.level for f in labelled.findings if f.region is not None}
     assert len(levels) == len(labelled.findings)
     channels = {"text": 0, "symbol": 2}
+    changed = _labels(labelled).changed
     for index, level in levels.items():
         region = picture.regions[index]
-        grid = labelled.labels.changed.shape[1], labelled.labels.changed.shape[2]
-        cells = rasterise(region.polygon, grid).astype(bool)
-        counts = labelled.labels.changed[channels[region.content]][cells]
+        cells = rasterise(region.polygon, (changed.shape[1], changed.shape[2])).astype(bool)
+        counts = changed[channels[region.content]][cells]
         assert np.median(counts) == level + 1
+        assert labelled.places[index].judged
 
 
-def test_changes_are_monotone_in_the_level(labelled: Labelled) -> None:
-    planes = [labelled.labels.changed_at(level) for level in range(8)]
+def test_changes_are_monotone_in_the_level(labelled: LabelRow) -> None:
+    planes = [_labels(labelled).changed_at(level) for level in range(8)]
     assert all((coarse >= fine).all() for coarse, fine in pairwise(planes))
     assert planes[0].sum() > planes[7].sum()
 
 
 def test_the_rate_rises_with_the_level(
-    labelled: Labelled, codec: Hyperprior, picture: Picture
+    labelled: LabelRow, codec: Hyperprior, picture: Picture
 ) -> None:
-    rates = labelled.labels.rate.astype(np.float64)
+    rates = _labels(labelled).rate.astype(np.float64)
     assert rates.shape == (8, 12, 12)
     means = rates.mean(axis=(1, 2))
     assert (np.diff(means) > 0).all()
     wanted = codec.rate_map(picture.image, 5).astype(np.float16)
-    np.testing.assert_array_equal(labelled.labels.rate[5], wanted)
+    np.testing.assert_array_equal(_labels(labelled).rate[5], wanted)
 
 
-def test_what_nobody_could_read_is_left_out(factory: Factory, picture: Picture) -> None:
+def test_labels_of_another_codec_carry_the_rates_of_the_reference(
+    table: Table, codec: Hyperprior, picture: Picture, labelled: LabelRow
+) -> None:
+    jpeg = classic_codec("jpeg")
+    row = Factory(codec).label(table.prepare("scene-000004", picture), jpeg)
+    assert (row.codec, row.codec_sha256) == ("jpeg", jpeg.identity)
+    np.testing.assert_array_equal(_labels(row).rate, _labels(labelled).rate)
+    assert row.bpp[2] == 8 * len(jpeg.compress(picture.image, 2)) / 192**2
+    assert [place.judged for place in row.places] == [place.judged for place in labelled.places]
+
+
+def test_what_nobody_could_read_is_left_out(
+    table: Table, codec: Hyperprior, picture: Picture
+) -> None:
     # The same regions on a blank picture: there is nothing to read and no icon to see.
     blank = np.full_like(picture.image, 127)
     empty = Picture(blank, picture.regions, (), picture.complete, "scenes", "permissive")
-    labelled = factory.label("blank", empty)
-    assert labelled.findings == ()
-    assert not labelled.labels.changed.any()
+    row = Factory(codec).label(table.prepare("blank", empty), codec)
+    assert row.findings == ()
+    assert not any(place.judged for place in row.places)
+    labels = _labels(row)
+    assert not labels.changed.any()
     for region in picture.regions:
-        grid = labelled.labels.changed.shape[1], labelled.labels.changed.shape[2]
+        grid = labels.changed.shape[1], labels.changed.shape[2]
         cells = rasterise(region.polygon, grid).astype(bool)
-        assert not labelled.labels.risk_valid()[cells].any()
+        assert not labels.risk_valid()[cells].any()
+    # No level was decoded, and the rates are there all the same.
+    assert row.bpp[4] == codec.reconstruct(blank, 4).bpp
 
 
 class _Stumbling:
@@ -110,6 +142,9 @@ class _Stumbling:
 
     def examine(self, original: object, regions: object) -> _Stumbling:
         return self
+
+    def find(self, reconstruction: object) -> list[Finding]:
+        return []
 
     def judge(self, reconstruction: object, regions: object = None) -> dict[int, Finding]:
         self._level -= 1
@@ -133,16 +168,19 @@ class _Stumbling:
 def test_a_change_counts_when_the_next_coarser_level_changes_it_too(
     codec: Hyperprior, picture: Picture, levels: set[int], count: int
 ) -> None:
-    labelled = Factory(codec, [_Stumbling(levels)]).label("scene", picture)
-    assert labelled.labels.changed.max() == count
-    assert [finding["level"] for finding in labelled.findings] == ([count - 1] if count else [])
+    subject = Table({"stumbling": _Stumbling(levels)}).prepare("scene", picture)
+    row = Factory(codec).label(subject, codec)
+    assert _labels(row).changed.max() == count
+    assert [finding.level for finding in row.findings] == ([count - 1] if count else [])
 
 
-def test_unjudged_regions_are_present_and_unknown(factory: Factory, picture: Picture) -> None:
+def test_unjudged_regions_are_present_and_unknown(
+    table: Table, codec: Hyperprior, picture: Picture
+) -> None:
     unjudged = Picture(
         picture.image, (), picture.regions[:1], picture.complete, "scenes", "permissive"
     )
-    labels = factory.label("unjudged", unjudged).labels
+    labels = _labels(Factory(codec).label(table.prepare("unjudged", unjudged), codec))
     region = picture.regions[0]
     cells = rasterise(region.polygon, (48, 48)).astype(bool)
     channel = {"text": 0, "symbol": 2}[region.content]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from riskmask.model.corpus import CALIBRATION_SOURCES, HELD_OUT_SOURCES
 from riskmask.model.data.planes import LabelMap
@@ -170,22 +168,15 @@ def test_some_scenes_and_some_sources_are_kept_for_the_calibration() -> None:
     assert not CALIBRATION_SOURCES & HELD_OUT_SOURCES
 
 
-def test_examples_come_back_from_their_files(tmp_path: Path) -> None:
-    example = _example(48, 64)
-    example.labels.save(tmp_path / "one.npz")
-    Image.fromarray(example.image).save(tmp_path / "one.png")
-    card = {
-        "source": "tests",
-        "scale": 0.5,
-        "regions": [{"content": "text", "polygon": [[8, 8], [40, 8], [40, 24], [8, 24]]}],
-        "findings": [],
-    }
-    (tmp_path / "one.json").write_text(json.dumps(card), encoding="utf-8")
-    [read] = load_examples(tmp_path)
-    assert (read.key, read.source, read.regions) == ("one", "tests", example.regions)
-    assert read.scale == 0.5
-    np.testing.assert_array_equal(read.image, example.image)
-    np.testing.assert_array_equal(read.labels.rate, example.labels.rate)
+def test_where_several_codecs_labelled_a_picture_their_mean_is_learnt() -> None:
+    example = _example(96, 96)
+    never = replace(example.labels, changed=np.zeros_like(example.labels.changed))
+    always = replace(example.labels, changed=np.full_like(example.labels.changed, 8))
+    three = replace(example, labels=never, others=(always, never))
+    batch = Sampler([three], 96, np.random.default_rng(3)).batch(300)
+    counts = batch.count.float().amax(dim=(1, 2))
+    assert set(counts.tolist()) == {0.0, 8.0}
+    assert 0.25 < (counts == 8).float().mean() < 0.42  # one codec in three
 
 
 def test_without_labels_it_says_how_to_make_them(tmp_path: Path) -> None:

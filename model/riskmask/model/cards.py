@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from riskmask.model.codecs.base import Codec
 from riskmask.model.corpus import CorpusImage
+from riskmask.model.data.shards import read_rows
 from riskmask.model.levels import ANCHORS
 
 CUT = 768
@@ -74,14 +74,17 @@ def sources_table(images: Iterable[CorpusImage]) -> str:
 
 
 def labelled_sources(folder: Path) -> str:
-    """The same of a folder of label maps, with the findings in each."""
+    """The same of a folder of labels, with the findings in each by all codecs."""
     counts: Counter[tuple[str, str]] = Counter()
     findings: Counter[tuple[str, str]] = Counter()
-    for path in sorted(folder.glob("*.json")):
-        card = json.loads(path.read_text(encoding="utf-8"))
-        key = (card["source"], card["licence_class"])
-        counts[key] += 1
-        findings[key] += len(card["findings"])
+    seen: set[str] = set()
+    for row in read_rows(folder, planes=False):
+        if row.error is not None:
+            continue
+        group = (row.source, row.licence_class)
+        counts[group] += row.key not in seen
+        findings[group] += len(row.findings)
+        seen.add(row.key)
     return _table(counts, findings)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,7 @@ class Examination(Protocol):
         ...
 
 
+@runtime_checkable
 class RegionExamination(Examination, Protocol):
     """An examination whose verdicts are about known regions."""
 

@@ -32,6 +32,15 @@ class Codec(Protocol):
 
     name: str
 
+    @property
+    def identity(self) -> str:
+        """SHA-256 of what its pictures depend on: weights and level curve, or coder and profile."""
+        ...
+
+    def bpp(self, image: NDArray[np.uint8], level: float | LevelMap) -> float:
+        """The bits per pixel of :meth:`reconstruct`, without a decoder's work where possible."""
+        ...
+
     def reconstruct(self, image: NDArray[np.uint8], level: float | LevelMap) -> Reconstruction:
         """Code and decode without writing a stream.
 

@@ -7,6 +7,8 @@ ten qualities, and the largest file that is not above the neural one's size is c
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from riskmask.model.codecs.base import BitstreamError, LevelMap, Reconstruction
 from riskmask.model.levels import FINEST
 from riskmask.model.runtime.errors import ProfileError
-from riskmask.model.runtime.profiles import packaged_profiles
+from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 
 Pixels = NDArray[np.uint8]
 
@@ -69,6 +71,16 @@ class ClassicCodec:
         self.name = coder.name
         self.coder = coder
 
+    @property
+    def identity(self) -> str:
+        """SHA-256 of what the coder is, in its own words, and of its quality at each level.
+
+        Raises:
+            ProfileError: no profile was fitted for this codec.
+        """
+        facts = json.dumps([self.name, self.coder.description, self._profile().anchors])
+        return hashlib.sha256(facts.encode()).hexdigest()
+
     def quality(self, level: float | LevelMap) -> int:
         """The codec's own quality at a level, by its packaged profile.
 
@@ -81,13 +93,7 @@ class ClassicCodec:
             raise ValueError(f"{self.name} has one quality for a whole picture, not a level map")
         if not 0 <= value <= FINEST:
             raise ValueError(f"levels must lie in [0, {FINEST:g}]")
-        profiles = packaged_profiles()
-        if self.name not in profiles:
-            raise ProfileError(
-                f"{self.name} has no codec profile yet; fit one with `python -m "
-                f"riskmask.model.train classic-profile --codec {self.name}`, or code at a quality"
-            )
-        return round(profiles[self.name].quality_of_level(float(value)))
+        return round(self._profile().quality_of_level(float(value)))
 
     def compress(self, image: Pixels, level: float | LevelMap) -> bytes:
         """See :class:`~riskmask.model.codecs.base.Codec`; raises as :meth:`quality`."""
@@ -97,11 +103,24 @@ class ClassicCodec:
         """See :class:`~riskmask.model.codecs.base.Codec`."""
         return self.coder.decode(stream)
 
+    def bpp(self, image: Pixels, level: float | LevelMap) -> float:
+        """See :class:`~riskmask.model.codecs.base.Codec`; raises as :meth:`quality`."""
+        return 8 * len(self.compress(image, level)) / (image.shape[0] * image.shape[1])
+
     def reconstruct(self, image: Pixels, level: float | LevelMap) -> Reconstruction:
         """See :class:`~riskmask.model.codecs.base.Codec`; there is no rate map."""
         stream = self.compress(image, level)
         bpp = 8 * len(stream) / (image.shape[0] * image.shape[1])
         return Reconstruction(image=self.coder.decode(stream), bpp=bpp, rate_map=None)
+
+    def _profile(self) -> CodecProfile:
+        profiles = packaged_profiles()
+        if self.name not in profiles:
+            raise ProfileError(
+                f"{self.name} has no codec profile yet; fit one with `python -m "
+                f"riskmask.model.train classic-profile --codec {self.name}`, or code at a quality"
+            )
+        return profiles[self.name]
 
     def climb(self, image: Pixels) -> Ladder:
         """An image at the codec's ten qualities."""

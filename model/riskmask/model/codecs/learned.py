@@ -43,7 +43,7 @@ class LearnedCodec:
     ) -> None:
         self.weights_hash = weights_hash
         self.levels = levels
-        self._identity = bytes.fromhex(levels.identity(weights_hash)[:4])
+        self._identity = bytes.fromhex(self.identity[:4])
         self._network = network.eval().to(memory_format=torch.channels_last)
         self._network.prepare()
 
@@ -65,6 +65,11 @@ class LearnedCodec:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return cls(network, digest, levels, **options)
 
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the weights with their level curve."""
+        return self.levels.identity(self.weights_hash)
+
     @torch.inference_mode()
     def reconstruct(self, image: NDArray[np.uint8], level: float | LevelMap) -> Reconstruction:
         """See :class:`~riskmask.model.codecs.base.Codec`."""
@@ -77,6 +82,14 @@ class LearnedCodec:
             bpp=float(coded.bits.sum()) / (height * width),
             rate_map=(cells / BLOCK**2).numpy(),
         )
+
+    @torch.inference_mode()
+    def bpp(self, image: NDArray[np.uint8], level: float | LevelMap) -> float:
+        """See :class:`~riskmask.model.codecs.base.Codec`; only the analysis runs."""
+        height, width = image.shape[:2]
+        step = self._step_map(_stored_levels(level, height, width), height, width)
+        _, bits = self._network.quantise(self._tensor(image), step)
+        return float(bits.sum()) / (height * width)
 
     def rate_map(self, image: NDArray[np.uint8], level: float | LevelMap) -> NDArray[np.float32]:
         """The rate map of :meth:`reconstruct` alone, without the cost of the synthesis."""

@@ -30,11 +30,12 @@ ensure_torchvision()
 from compressai.models import CompressionModel, JointAutoregressiveHierarchicalPriors  # noqa: E402
 
 PEAK = 255.0
+_STORED = 2  # bytes of a network's hash that its streams carry
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A network ready to code, and the first two bytes of its weights' SHA-256."""
+    """A network ready to code, and the SHA-256 of its weights."""
 
     network: CompressionModel
     weights: bytes
@@ -75,6 +76,13 @@ class PublishedCodec:
         self._folder = folder
         self._loaded: dict[int, _Loaded] = {}
 
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the networks' parameters at all qualities, which are loaded for it."""
+        qualities = range(1, QUALITIES[self._architecture] + 1)
+        hashes = b"".join(self._network(quality).weights for quality in qualities)
+        return hashlib.sha256(hashes).hexdigest()
+
     def quality(self, level: float | LevelMap) -> int:
         """The architecture's own quality, from 1, at a level.
 
@@ -87,6 +95,10 @@ class PublishedCodec:
         if not 0 <= value <= FINEST:
             raise ValueError(f"levels must lie in [0, {FINEST:g}]")
         return min(math.floor(float(value) + 0.5) + 1, QUALITIES[self._architecture])
+
+    def bpp(self, image: NDArray[np.uint8], level: float | LevelMap) -> float:
+        """See :class:`~riskmask.model.codecs.base.Codec`; raises as :meth:`reconstruct`."""
+        return self.reconstruct(image, level).bpp
 
     @torch.inference_mode()
     def reconstruct(self, image: NDArray[np.uint8], level: float | LevelMap) -> Reconstruction:
@@ -119,7 +131,7 @@ class PublishedCodec:
         strings = loaded.network.compress(_tensor(image, loaded.network))["strings"]
         return pack(
             Container(
-                weights=loaded.weights,
+                weights=loaded.weights[:_STORED],
                 width=image.shape[1],
                 height=image.shape[0],
                 levels=np.array((quality - 1) * LEVEL_STEPS, dtype=np.uint8),
@@ -147,7 +159,7 @@ class PublishedCodec:
         ):
             raise BitstreamError(f"the stream was not written by {self.name}")
         loaded = self._network(quality + 1)
-        if content.weights != loaded.weights:
+        if content.weights != loaded.weights[:_STORED]:
             raise BitstreamError("the stream was written with other weights")
         stride = loaded.network.downsampling_factor
         grid = -(-content.height // stride), -(-content.width // stride)
@@ -170,7 +182,7 @@ def _hash(network: nn.Module) -> bytes:
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.contiguous().numpy().tobytes())
-    return digest.digest()[:2]
+    return digest.digest()
 
 
 def _tensor(image: NDArray[np.uint8], network: CompressionModel) -> Tensor:

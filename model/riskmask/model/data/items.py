@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from riskmask.model.corpus import CorpusImage, Region, Side
 from riskmask.model.data.scenes import Scene
 
 LARGEST = 640  # side of a cut-out in pixels
-MOST_REGIONS = 32  # judged in one picture; the rest count as unjudged
+MOST_REGIONS = 32  # of a content, judged in one picture; the rest count as unjudged
+SMALLEST_FACE = 32  # pixels, shorter side of a face that may be judged
 SMALLEST = 64  # side of a shrunk picture in pixels, at least
 HELD_OUT_FONTS = ("Mono", "Lato", "Comic")  # in the names of typefaces kept out of training
 SMALL_TEXT = (8.0, 24.0)  # pixels; where a shrunk picture's median line height is drawn from
@@ -52,6 +53,23 @@ class Item:
 
     key: str
     make: Callable[[], Picture]
+
+
+def stratified(images: Iterable[CorpusImage]) -> list[CorpusImage]:
+    """Images in an order of which every beginning holds each source's share of it.
+
+    The i-th of n images of a source stands at (i + 1/2) / n; inside a source the order is arbitrary
+    and always the same.
+    """
+    sources: dict[str, list[CorpusImage]] = {}
+    for image in images:
+        sources.setdefault(image.source, []).append(image)
+    places = [
+        ((rank + 0.5) / len(group), image.path.stem, image)
+        for group in sources.values()
+        for rank, image in enumerate(sorted(group, key=lambda image: image.path.stem[::-1]))
+    ]
+    return [image for _, _, image in sorted(places, key=lambda place: place[:2])]
 
 
 def corpus_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Iterator[Item]:
@@ -150,8 +168,11 @@ def cut_picture(image: CorpusImage, largest: int, scale: float = 1.0) -> Picture
         elif touches:
             unjudged.append(known)
     order = generator.permutation(len(judgeable))
-    unjudged += [judgeable[i] for i in order[MOST_REGIONS:]]
-    judgeable = [judgeable[i] for i in order[:MOST_REGIONS]]
+    shuffled = [judgeable[i] for i in order]
+    judgeable = []
+    for known in shuffled:
+        alike = sum(other.content == known.content for other in judgeable)
+        (judgeable if alike < MOST_REGIONS else unjudged).append(known)
     complete = {"text", "face", "symbol"} - ({image.category} - set(image.complete))
     return Picture(
         image=np.ascontiguousarray(pixels[top:bottom, left:right]),
@@ -196,7 +217,9 @@ def _can_be_judged(region: Region, known: KnownRegion) -> bool:
         return False
     if known.content == "symbol":
         return known.barcode
-    return known.content == "text"
+    if known.content == "face":
+        return min(region.box[2:]) >= SMALLEST_FACE
+    return True
 
 
 def _window(
@@ -227,7 +250,11 @@ def scene_fonts(folders: Sequence[Path], side: Side | None = None) -> list[Path]
         import matplotlib
 
         folders = [Path(matplotlib.get_data_path()) / "fonts" / "ttf"]
-    found = sorted(path for folder in folders for path in folder.rglob("*.[to]tf"))
+    # By name first: where the folders lie must not decide which scene a seed gives.
+    found = sorted(
+        (path for folder in folders for path in folder.rglob("*.[to]tf")),
+        key=lambda path: (path.name, path),
+    )
     # Symbol and extension faces have no letters to draw.
     letters = [
         p for p in found if not any(w in p.name for w in ("Siz", "NonUni", "cm", "LastResort"))

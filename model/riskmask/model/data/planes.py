@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -54,20 +52,6 @@ class LabelMap:
     def risk_valid(self) -> NDArray[np.bool_]:
         """(h, w) bool, where every content can be told."""
         return np.asarray(self.valid.all(axis=0))
-
-    def save(self, path: Path) -> None:
-        """Write as compressed ``.npz``, whole or not at all."""
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{f.name: getattr(self, f.name) for f in fields(self)})
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> LabelMap:
-        """Read what :meth:`save` wrote."""
-        with np.load(path) as stored:
-            return cls(**{f.name: stored[f.name] for f in fields(cls)})
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from riskmask.model.corpus import CALIBRATION_SOURCES
+from riskmask.model.data.label_rows import LabelRow
+from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.planes import STRIDE, LabelMap
+from riskmask.model.data.shards import LabelsError, read_rows
 
+REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one must
 CELL = 16  # the codec's grid; crops stay aligned to it
 CALIBRATION_SCENES = 10  # one scene in so many is kept for the calibration
 
@@ -27,12 +30,13 @@ class Example:
     """One labelled picture.
 
     Attributes:
-        key: name of its label file.
+        key: of the picture.
         image: (H, W, 3) uint8 RGB.
-        labels: its planes.
+        labels: its planes by one codec, the reference where that labelled it.
         regions: content and polygon of every known region.
         source: where it comes from.
         scale: size of the picture over that of the file it comes from.
+        others: its planes by each further codec.
     """
 
     key: str
@@ -41,6 +45,7 @@ class Example:
     regions: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
     source: str
     scale: float = 1.0
+    others: tuple[LabelMap, ...] = ()
 
     @property
     def for_calibration(self) -> bool:
@@ -80,33 +85,73 @@ class Batch:
         return Batch(**{name: value.to(device) for name, value in vars(self).items()})
 
 
-def load_examples(folder: Path) -> list[Example]:
-    """Every labelled picture of a folder that ``python -m riskmask.model.label`` wrote.
+def load_examples(
+    folder: Path,
+    *,
+    codecs: Collection[str] | None = None,
+    corpus: Path | None = None,
+    fonts: Sequence[Path] = (),
+) -> list[Example]:
+    """Every labelled picture of a folder that ``python -m riskmask.model.label`` wrote, by key.
+
+    Pictures that could not be read when they were to be labelled are left out.
+
+    Args:
+        folder: of the shards.
+        codecs: whose labels to take; default all.
+        corpus: folder, for pictures without a PNG; default: the one that the environment names.
+        fonts: folders of typefaces, likewise; none for matplotlib's.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there are no labels.
+        LabelsError: there are none of these codecs, or a picture is not the one that was labelled.
     """
-    cards = sorted(folder.glob("*.json"))
-    if not cards:
-        raise FileNotFoundError(f"no labels in {folder}; run python -m riskmask.model.label")
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(_load, cards))
-
-
-def _load(card: Path) -> Example:
-    content = json.loads(card.read_text(encoding="utf-8"))
-    with Image.open(card.with_suffix(".png")) as opened:
-        image = np.array(opened.convert("RGB"))
-    regions = tuple(
-        (region["content"], tuple((float(x), float(y)) for x, y in region["polygon"]))
-        for region in content["regions"]
+    store = PictureStore(folder, corpus, fonts)
+    rows = (
+        row
+        for row in read_rows(folder)
+        if row.error is None and (codecs is None or row.codec in codecs)
     )
-    labels = LabelMap.load(card.with_suffix(".npz"))
-    return Example(card.stem, image, labels, regions, content["source"], content["scale"])
+    pictures = [_joined(list(group)) for _, group in groupby(rows, key=lambda row: row.key)]
+    if not pictures:
+        raise LabelsError(f"{folder} has no labels of {', '.join(codecs or ['any codec'])}")
+    with ThreadPoolExecutor() as pool:
+        images = pool.map(
+            lambda picture: store.get(picture[0].key, picture[0].image_sha256), pictures
+        )
+        return [_example(*picture, image) for picture, image in zip(pictures, images, strict=True)]
+
+
+def _joined(rows: Sequence[LabelRow]) -> tuple[LabelRow, list[LabelMap]]:
+    """The rows of one picture as the first of them and all label maps, the reference's first.
+
+    What the maps have in common, most of them, is kept in memory once.
+    """
+    ordered = sorted(rows, key=lambda row: (row.codec != REFERENCE, row.codec))
+    maps = [row.labels for row in ordered if row.labels is not None]
+    first = maps[0]
+    shared = [
+        {
+            name: value
+            for name, value in vars(first).items()
+            if np.array_equal(value, getattr(labels, name))
+        }
+        for labels in maps[1:]
+    ]
+    joined = [replace(labels, **same) for labels, same in zip(maps[1:], shared, strict=True)]
+    return replace(ordered[0], labels=None), [first, *joined]
+
+
+def _example(row: LabelRow, maps: Sequence[LabelMap], image: NDArray[np.uint8]) -> Example:
+    places = tuple((place.content, place.polygon) for place in row.places)
+    return Example(row.key, image, maps[0], places, row.source, row.scale, tuple(maps[1:]))
 
 
 class Sampler:
     """Draws crops, most of them around regions whose fate depends on the level.
+
+    Where several codecs labelled a picture, each crop has the labels of one of them, drawn anew:
+    what is learnt is the mean over the codecs.
 
     Args:
         examples: labelled pictures.
@@ -142,7 +187,7 @@ class Sampler:
     def _crop(self, example: Example) -> tuple[NDArray[Any], ...]:
         size, cells, blocks = self._size, self._size // STRIDE, self._size // CELL
         top, left = self._place(example)
-        labels = example.labels
+        labels = self._labels(example)
         y, x = top // STRIDE, left // STRIDE
 
         inside = np.zeros((cells, cells), dtype=bool)
@@ -173,6 +218,12 @@ class Sampler:
         if self._generator.random() < 0.3:
             planes = tuple(np.flip(plane, axis=-1) for plane in planes)
         return tuple(np.ascontiguousarray(plane) for plane in planes)
+
+    def _labels(self, example: Example) -> LabelMap:
+        if not example.others:
+            return example.labels
+        every = (example.labels, *example.others)
+        return every[self._generator.integers(len(every))]
 
     def _exposed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture a little brighter or darker, which no verdict and hardly a rate depends on.

@@ -2,7 +2,7 @@
 
 Writes the tables as Markdown, and an HTML page with curves and a gallery of the worst mistakes.
 
-Works on label maps of held-out sources (``python -m riskmask.model.label --side test``): scenes
+Works on labels of held-out sources (``python -m riskmask.model.label --side test``): scenes
 rendered with icon families, typefaces and backgrounds that training never saw, and real pictures
 of sources that it never saw, as they are and shrunk until their text is small.
 """
@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 
 def main(
-    labels: Annotated[Path, typer.Option(help="Folder of held-out label maps.")] = Path(
+    labels: Annotated[Path, typer.Option(help="Folder of held-out labels.")] = Path(
         "runs/labels-test"
     ),
     model: Annotated[
@@ -35,12 +35,16 @@ def main(
     page: Annotated[
         Path, typer.Option(help="The page with curves and a gallery of the worst, as HTML.")
     ] = Path("runs/evaluation.html"),
+    fonts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
+    ] = None,
     rate_images: Annotated[int, typer.Option(help="Pictures coded for real.")] = 40,
 ) -> None:
     """Evaluate the risk map and the predicted rates on held-out pictures."""
     from riskmask.model.codecs import packaged_hyperprior
     from riskmask.model.codecs.hyperprior import Hyperprior
-    from riskmask.model.data.training_set import Example, load_examples
+    from riskmask.model.data.training_set import REFERENCE, Example, load_examples
     from riskmask.model.evaluate.baselines import all_baselines
     from riskmask.model.evaluate.groups import measure_group
     from riskmask.model.evaluate.judged import Scores
@@ -52,7 +56,7 @@ def main(
 
     predictor = Predictor(model or find_weights().path)
     baselines = all_baselines(yunet)
-    examples = load_examples(labels)
+    examples = load_examples(labels, codecs=[REFERENCE], fonts=fonts or ())
 
     def score(group: Sequence[Example], name: str) -> dict[str, list[Scores]]:
         scores: dict[str, list[Scores]] = {"riskmask": []}

@@ -1,143 +1,39 @@
 """``python -m riskmask.model.label``: label corpus pictures and rendered scenes.
 
-Writes for each picture ``KEY.npz`` (label map), ``KEY.png`` (the picture that was labelled) and
-``KEY.json`` (its findings and where it comes from); in the end ``findings.parquet`` over all.
-A run that was cut off continues where it stopped.
+Writes shards of rows, one for each picture and codec, and keeps the pictures beside them. A run
+that was cut off continues where it stopped; another codec's rows can join later.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from itertools import zip_longest
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from tqdm import tqdm
 
-from riskmask.model.corpus import Corpus, Side
-from riskmask.model.data.items import (
-    Item,
-    corpus_items,
-    scene_fonts,
-    scene_items,
-    shrunk_items,
-)
+from riskmask.model.runtime.cpus import available_cpus
 
-PAGE_SIDE = 640
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
+    from riskmask.model.label.job import Job
 
-@dataclass(frozen=True)
-class Job:
-    """Everything a worker needs to build its own part of the run."""
-
-    corpus: Path
-    codec: Path
-    fonts: tuple[Path, ...]
-    side: Side
-    scenes: int
-    pages: int
-    images: int
-    permissive: bool
-    out: Path
-
-
-def build_items(job: Job) -> list[Item]:
-    """The pictures of a run in the same order in every process: scenes, pages, corpus images.
-
-    They take turns, so that a run which is cut short has some of each.
-    """
-    from riskmask.model.annotators import GlyphBank
-    from riskmask.model.data.scenes import SceneRenderer
-
-    corpus = Corpus.find(job.corpus)
-    bank = GlyphBank(icon for icon in corpus.icons if icon.side == job.side)
-    photos = [
-        image.path
-        for image in corpus.select(job.side, categories=("photo",), permissive=job.permissive)
-    ]
-    own = scene_fonts(job.fonts, job.side)
-    renderer = SceneRenderer(photos, own, bank)
-    first = 1_000_000 if job.side == "test" else 0
-    scenes = list(scene_items(renderer.render, range(first, first + job.scenes)))
-    pages = SceneRenderer(photos, own, bank, size=PAGE_SIDE, plain=True)
-    groups = [scenes, list(scene_items(pages.render, range(first, first + job.pages), "page"))]
-    for categories in (("text", "symbol"), ("photo", "face")):
-        images = corpus.select(job.side, categories=categories, permissive=job.permissive)
-        shuffled = sorted(images, key=lambda image: image.path.stem[::-1])
-        chosen = shuffled[: job.images] if job.images >= 0 else shuffled
-        groups += [list(corpus_items(chosen)), list(shrunk_items(chosen))]
-    turns = zip_longest(*groups)
-    return [item for turn in turns for item in turn if item is not None]
-
-
-def run_share(job: Job, worker: int, workers: int) -> Iterator[str]:
-    """Label every item of one worker's share that is not there yet; yields their keys."""
-    import torch
-    from PIL import Image
-
-    from riskmask.model.annotators import LABELLERS, GlyphBank
-    from riskmask.model.codecs.hyperprior import Hyperprior
-    from riskmask.model.data.factory import Factory
-
-    torch.set_num_threads(1)
-    bank = GlyphBank(Corpus.find(job.corpus).icons)
-    factory = Factory(Hyperprior.load(job.codec), [make(bank) for make in LABELLERS.values()])
-    for item in build_items(job)[worker::workers]:
-        if (job.out / f"{item.key}.json").exists():
-            continue
-        picture = item.make()
-        labelled = factory.label(item.key, picture)
-        labelled.labels.save(job.out / f"{item.key}.npz")
-        Image.fromarray(picture.image).save(job.out / f"{item.key}.png", compress_level=1)
-        card = {
-            "source": picture.source,
-            "licence_class": picture.licence_class,
-            "scale": picture.scale,
-            "regions": [
-                {"content": r.content, "polygon": [list(p) for p in r.polygon]}
-                for r in (*picture.regions, *picture.unjudged)
-            ],
-            "findings": labelled.findings,
-        }
-        partial = job.out / f"{item.key}.partial"  # no .json, or a killed run leaves half a card
-        partial.write_text(json.dumps(card), encoding="utf-8")
-        partial.replace(job.out / f"{item.key}.json")
-        yield item.key
-
-
-def _work(job: Job, worker: int, workers: int) -> int:
-    progress = tqdm(desc=f"worker {worker}", unit="picture", mininterval=30)
-    done = 0
-    for _ in run_share(job, worker, workers):
-        done += 1
-        progress.update()
-    return done
-
-
-def write_findings(folder: Path) -> Path:
-    """Gather the findings of a folder into ``findings.parquet``, a row each."""
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
-    rows = [
-        finding
-        for path in sorted(folder.glob("*.json"))
-        for finding in json.loads(path.read_text(encoding="utf-8"))["findings"]
-    ]
-    out = folder / "findings.parquet"
-    pq.write_table(pa.Table.from_pylist(rows), out)
-    return out
+NONE = "none"  # no differential verdict
 
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder for the labels.")],
     codec: Annotated[
-        Path | None, typer.Option(help="Codec weights; default: the packaged ones.")
+        list[str] | None, typer.Option(help="Codec by name, repeatable; default: hyperprior.")
+    ] = None,
+    annotator: Annotated[
+        list[str] | None, typer.Option(help="Annotator, repeatable; default: text, symbol.")
+    ] = None,
+    classic: Annotated[
+        list[str] | None,
+        typer.Option(help="Codec of the differential verdict, repeatable, or none; default: jpeg."),
     ] = None,
     corpus: Annotated[Path | None, typer.Option(help="Default: RISKMASK_CORPUS.")] = None,
     fonts: Annotated[
@@ -149,34 +45,112 @@ def main(
     images: Annotated[
         int,
         typer.Option(
-            help="Corpus images of each group (text and symbols, others) at most; -1 for all."
+            help="Corpus images of each group (text and symbols, others) at most, with each "
+            "source's share; -1 for all."
         ),
     ] = -1,
     permissive: Annotated[bool, typer.Option(help="Only permissive licences.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
+    workers: Annotated[int, typer.Option(help="Processes; default: one for each core.")] = 0,
+    address: Annotated[
+        str | None, typer.Option(help="Head of a Ray cluster; default: this machine alone.")
+    ] = None,
 ) -> None:
     """Label corpus pictures and rendered scenes at all levels."""
-    from riskmask.model.codecs import packaged_hyperprior
+    from riskmask.model.annotators import ANNOTATORS, LABELLERS
+    from riskmask.model.codecs import CLASSIC, CODECS
+    from riskmask.model.corpus import Corpus, CorpusNotFoundError
+    from riskmask.model.data.shards import LabelsError
+    from riskmask.model.label.job import Job
 
     if side not in ("train", "test"):
         raise typer.BadParameter("must be train or test", param_hint="--side")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        root = Corpus.find(corpus).root.resolve()
+    except CorpusNotFoundError as error:
+        raise typer.BadParameter(str(error), param_hint="--corpus") from None
     job = Job(
-        corpus=Corpus.find(corpus).root,
-        codec=codec or packaged_hyperprior(),
-        fonts=tuple(fonts or ()),
+        corpus=root,
+        fonts=tuple(path.resolve() for path in fonts or ()),
         side="train" if side == "train" else "test",
+        permissive=permissive,
         scenes=scenes,
         pages=pages,
         images=images,
-        permissive=permissive,
-        out=out,
+        codecs=_known(codec or ["hyperprior"], CODECS, "--codec"),
+        annotators=_known(annotator or list(LABELLERS), ANNOTATORS, "--annotator"),
+        classics=_known([] if classic == [NONE] else classic or ["jpeg"], CLASSIC, "--classic"),
+        out=out.resolve(),
     )
-    with ProcessPoolExecutor(workers) as pool:
-        shares = [pool.submit(_work, job, worker, workers) for worker in range(workers)]
-        for share in as_completed(shares):
-            share.result()
-    typer.echo(f"findings: {write_findings(out)}")
+    try:
+        counts = run(job, workers, address)
+    except LabelsError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(
+        f"{counts['made']} rows made, {counts['kept']} there already, {counts['failed']} for "
+        f"pictures that cannot be read, in {out}"
+    )
+
+
+def run(job: Job, workers: int, address: str | None) -> Counter[str]:
+    """Label everything of a job that is not labelled yet, and merge the shards.
+
+    Args:
+        job: of the run.
+        workers: processes; under 1 for one for each core.
+        address: of a Ray cluster; None for this machine alone.
+
+    Raises:
+        LabelsError: the folder holds labels that do not belong to this run.
+    """
+    from riskmask.model.data.shards import clear_partial, merge_shards
+    from riskmask.model.label.cluster import hand_out, ray_running
+    from riskmask.model.label.job import plan
+
+    pictures = job.pictures()
+    identities = codec_identities(job.codecs)
+    job.out.mkdir(parents=True, exist_ok=True)
+    clear_partial(job.out)
+    job.recipe(pictures).claim(job.out)
+    keys = pictures.keys(job.scenes, job.pages, job.images)
+    tasks = plan(keys, job.out, identities)
+    counts: Counter[str] = Counter(made=0, kept=0, failed=0)
+    if tasks:
+        own = workers if workers > 0 or address else available_cpus()
+        with ray_running(address, own) as actors, tqdm(total=len(tasks), unit="row") as progress:
+            for share in hand_out(job, tasks, actors):
+                counts.update(share)
+                progress.update(sum(share.values()))
+    merge_shards(job.out)
+    return counts
+
+
+def codec_identities(names: Sequence[str]) -> Mapping[str, str]:
+    """What tells each codec's labels from those of other weights, by name.
+
+    Raises:
+        typer.BadParameter: its weights or its profile are not there.
+    """
+    from riskmask.model.codecs import CODECS
+    from riskmask.model.codecs.published_weights import PublishedWeightsError
+    from riskmask.model.runtime.errors import ProfileError, WeightsError
+
+    identities = {}
+    for name in names:
+        try:
+            identities[name] = CODECS[name]().identity
+        except (WeightsError, ProfileError, PublishedWeightsError) as error:
+            raise typer.BadParameter(str(error), param_hint="--codec") from None
+    return identities
+
+
+def _known(names: Sequence[str], registry: Mapping[str, object], option: str) -> tuple[str, ...]:
+    for name in names:
+        if name not in registry:
+            raise typer.BadParameter(
+                f"{name} is not one of {', '.join(registry)}", param_hint=option
+            )
+    return tuple(dict.fromkeys(names))
 
 
 if __name__ == "__main__":

@@ -27,12 +27,17 @@ def main() -> None:
     """Train codecs and the detector, fit levels and profiles, write cards."""
 
 
+LabelsOption = Annotated[Path, typer.Option(help="Folder of labels.")]
+FontsOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
+]
 RunOption = Annotated[Path, typer.Option("--run", help="Folder of checkpoint and log.")]
 
 
 @app.command()
 def detector(
-    labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
+    labels: LabelsOption = Path("runs/labels"),
     run: RunOption = Path("runs/detector"),
     out: OutOption = PACKAGED,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 9_000,
@@ -45,8 +50,9 @@ def detector(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     bf16: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = False,
+    fonts: FontsOption = None,
 ) -> None:
-    """Train the detector on label maps and export it; continues a run that was cut off."""
+    """Train the detector on labels and export it; continues a run that was cut off."""
     from riskmask.model.data.training_set import load_examples
     from riskmask.model.export import export_detector
     from riskmask.model.release import register
@@ -55,7 +61,7 @@ def detector(
     settings = DetectorTraining(
         steps=steps, batch=batch, crop=crop, rate=rate, decay=decay, device=device, bf16=bf16
     )
-    every = load_examples(labels)
+    every = load_examples(labels, fonts=fonts or ())
     network = train_detector(
         [example for example in every if not example.for_calibration],
         run,
@@ -68,9 +74,10 @@ def detector(
 
 @app.command()
 def calibrate(
-    labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
+    labels: LabelsOption = Path("runs/labels"),
     run: RunOption = Path("runs/detector"),
     out: OutOption = PACKAGED,
+    fonts: FontsOption = None,
 ) -> None:
     """Calibrate a trained detector on pictures kept out of its training, and export it so."""
     import tempfile
@@ -84,7 +91,8 @@ def calibrate(
     from riskmask.model.train.detector import load_trained
 
     network, _ = load_trained(run)
-    examples = [example for example in load_examples(labels) if example.for_calibration]
+    labelled = load_examples(labels, fonts=fonts or ())
+    examples = [example for example in labelled if example.for_calibration]
     with tempfile.TemporaryDirectory() as scratch:
         predictor = Predictor(export_detector(network, Path(scratch), DETECTOR_NAME))
         platt = fit_platt(judged_table(predictor, examples))
@@ -105,7 +113,7 @@ def _calibration_line(platt: Platt) -> str:
 
 @app.command()
 def detector_card(
-    labels: Annotated[Path, typer.Option(help="Folder of label maps.")] = Path("runs/labels"),
+    labels: LabelsOption = Path("runs/labels"),
     run: Annotated[
         list[Path] | None, typer.Option(help="Folders of the runs, each started from the last.")
     ] = None,
@@ -113,12 +121,16 @@ def detector_card(
 ) -> None:
     """Write the packaged detector's card from its runs and its labels."""
     from riskmask.model.cards import labelled_sources, loss_table
+    from riskmask.model.data.recipe import Recipe
+    from riskmask.model.data.shards import finished
     from riskmask.model.runtime.weights import find_weights
     from riskmask.model.train.calibration import Platt
     from riskmask.model.train.detector import load_trained
 
     runs = run or [Path("runs/detector")]
     weights = find_weights("detector", out)
+    annotators = Recipe.load(labels).annotators
+    codecs = sorted({codec for _, codec in finished(labels)})
     log = [
         json.loads(line) for line in (runs[-1] / "detector.jsonl").read_text("utf-8").splitlines()
     ]
@@ -130,6 +142,7 @@ def detector_card(
             f"  {number}. `--steps {facts['step']} --batch {settings['batch']} --crop "
             f"{settings['crop']} --rate {settings['rate']:g}`, {seconds / 60:.0f} minutes"
         )
+    unlearnt = "" if "face" in annotators else "the risk of faces (their places alone), "
     calibrated = ["Its probabilities are not calibrated."]
     if (runs[-1] / CALIBRATION).exists():
         platt = Platt(**json.loads((runs[-1] / CALIBRATION).read_text("utf-8")))
@@ -149,12 +162,11 @@ def detector_card(
         "- Trained from random weights by `python -m riskmask.model.train detector` with AdamW,",
         "  each run but the first with `--start` of the one before:",
         *trained,
-        "- Labels: `python -m riskmask.model.label`, codec `hyperprior`, annotators text and",
-        "  symbol.",
+        f"- Labels: `python -m riskmask.model.label`, codecs {', '.join(codecs)}; annotators",
+        f"  {', '.join(annotators)}.",
         "- Measured in `docs/evaluation.md`.",
         "",
-        "What it has not learnt: the risk of faces (nobody judged them; their places train the",
-        "content alone), changes of geometry, risks of codecs other than the reference.",
+        f"What it has not learnt: {unlearnt}changes of geometry, risks of other codecs.",
         "",
         *calibrated,
         "",

@@ -1,0 +1,120 @@
+"""Every picture that can be labelled, by its key: made again, it is the same to the last pixel."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskmask.model.annotators.glyphs import GlyphBank
+from riskmask.model.corpus import Corpus, CorpusImage, Side
+from riskmask.model.data.items import (
+    Item,
+    Picture,
+    corpus_items,
+    scene_fonts,
+    scene_items,
+    shrunk_items,
+    stratified,
+)
+from riskmask.model.data.scenes import SceneRenderer
+
+PAGE_SIDE = 640
+FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
+_GROUPS = (("text", "symbol"), ("photo", "face"))
+
+
+class Pictures:
+    """Pictures of one side: rendered scenes and pages, corpus images whole and shrunk.
+
+    Keys are ``scene-SEED``, ``page-SEED``, ``corpus-STEM`` and ``small-STEM``.
+
+    Args:
+        corpus: images, and icons to render.
+        fonts: folders of typefaces; none for matplotlib's.
+        side: of the split by source.
+        permissive: only images of permissive licences, behind scenes too.
+    """
+
+    def __init__(
+        self, corpus: Corpus, fonts: Sequence[Path], side: Side, permissive: bool = False
+    ) -> None:
+        self._corpus = corpus
+        self._side: Side = side
+        self._permissive = permissive
+        self.fonts: Sequence[Path] = scene_fonts(fonts, side)
+
+    def keys(self, scenes: int, pages: int, images: int) -> list[str]:
+        """Keys in the order of labelling; the sorts take turns, so that a part has some of each.
+
+        Args:
+            scenes, pages: how many of each.
+            images: corpus images of text and symbols, and as many others, at most; stratified by
+                source; under 0 for all.
+        """
+        first = FIRST_TEST_SEED if self._side == "test" else 0
+        groups = [
+            [f"scene-{seed:06d}" for seed in range(first, first + scenes)],
+            [f"page-{seed:06d}" for seed in range(first, first + pages)],
+        ]
+        for categories in _GROUPS:
+            found = self._corpus.select(
+                self._side, categories=categories, permissive=self._permissive
+            )
+            ordered = stratified(found)
+            chosen = ordered[:images] if images >= 0 else ordered
+            groups += [
+                [item.key for item in items(chosen)] for items in (corpus_items, shrunk_items)
+            ]
+        return [key for turn in zip_longest(*groups) for key in turn if key is not None]
+
+    def make(self, key: str) -> Picture:
+        """The picture of a key.
+
+        Raises:
+            KeyError: there is none of that key.
+            OSError: its file cannot be read.
+        """
+        sort, _, name = key.partition("-")
+        if sort in ("scene", "page") and name.isdecimal():
+            renderer = self._scenes if sort == "scene" else self._pages
+            [item] = scene_items(renderer.render, range(int(name), int(name) + 1), sort)
+            return item.make()
+        items: list[Item] = []
+        if name in self._images and sort in ("corpus", "small"):
+            make = corpus_items if sort == "corpus" else shrunk_items
+            items = list(make([self._images[name]]))
+        if not items:
+            raise KeyError(key)
+        return items[0].make()
+
+    @cached_property
+    def _images(self) -> dict[str, CorpusImage]:
+        return {image.path.stem: image for image in self._corpus.select(self._side)}
+
+    @cached_property
+    def _scenes(self) -> SceneRenderer:
+        return SceneRenderer(self._grounds, self.fonts, self._icons)
+
+    @cached_property
+    def _pages(self) -> SceneRenderer:
+        return SceneRenderer(self._grounds, self.fonts, self._icons, size=PAGE_SIDE, plain=True)
+
+    @cached_property
+    def _icons(self) -> GlyphBank:
+        return GlyphBank(icon for icon in self._corpus.icons if icon.side == self._side)
+
+    @cached_property
+    def _grounds(self) -> list[Path]:
+        found = self._corpus.select(self._side, categories=("photo",), permissive=self._permissive)
+        return [image.path for image in found]
+
+
+def picture_hash(image: NDArray[np.uint8]) -> str:
+    """SHA-256 of a picture's pixels, (H, W, 3) uint8 RGB, in rows."""
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()

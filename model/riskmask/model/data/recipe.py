@@ -1,0 +1,77 @@
+"""What all labels of a folder have in common: which pictures, and who judged them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+from riskmask.model.corpus import Side
+from riskmask.model.data.shards import LabelsError
+
+FILE = "recipe.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a folder of labels.
+
+    Attributes:
+        side: of the split by source.
+        permissive: whether all images have permissive licences.
+        fonts: names of the files of typefaces that scenes are drawn with.
+        annotators: that judged.
+        classics: codecs of the differential verdict.
+        schema: of this file and of the rows.
+    """
+
+    side: Side
+    permissive: bool
+    fonts: tuple[str, ...]
+    annotators: tuple[str, ...]
+    classics: tuple[str, ...]
+    schema: int = SCHEMA
+
+    def claim(self, folder: Path) -> None:
+        """Write the recipe into a folder, or see that it is the one already there.
+
+        Raises:
+            LabelsError: the folder holds labels of another one.
+        """
+        path = folder / FILE
+        if path.exists():
+            other = Recipe.load(folder)
+            differing = [name for name, value in vars(self).items() if value != vars(other)[name]]
+            if differing:
+                raise LabelsError(
+                    f"{folder} holds labels made with other {', '.join(differing)}; "
+                    "name another folder, or ask for the same"
+                )
+            return
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, folder: Path) -> Recipe:
+        """The recipe of a folder.
+
+        Raises:
+            FileNotFoundError: there are no labels.
+            LabelsError: it is of another version.
+        """
+        path = folder / FILE
+        if not path.exists():
+            raise FileNotFoundError(f"no labels in {folder}; run python -m riskmask.model.label")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("schema") != SCHEMA:
+            raise LabelsError(f"{folder} holds labels of another version; make them again")
+        return cls(
+            side=cast("Side", content["side"]),
+            permissive=content["permissive"],
+            fonts=tuple(content["fonts"]),
+            annotators=tuple(content["annotators"]),
+            classics=tuple(content["classics"]),
+        )

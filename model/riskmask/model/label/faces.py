@@ -1,0 +1,69 @@
+"""Faces that count as known: a detector's boxes which a second, different detector confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskmask.model.annotators.base import (
+    Finding,
+    KnownRegion,
+    RegionAnnotator,
+    RegionExamination,
+)
+from riskmask.model.annotators.face_reader import FaceReader
+
+SURE = 0.75  # of dlib's frontal detector, that the box holds a face
+
+
+class ConfirmedFaces:
+    """Judges the faces that dlib's frontal detector finds too.
+
+    The boxes may come from any detector, and the annotator may read them with YuNet; a box that
+    both took for a face by the same mistake is seen by neither of dlib's gradients.
+
+    Args:
+        annotator: of faces.
+    """
+
+    def __init__(self, annotator: RegionAnnotator) -> None:
+        self.name = annotator.name
+        self._annotator = annotator
+        self._reader = FaceReader()
+
+    def examine(
+        self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]
+    ) -> RegionExamination:
+        """See :class:`~riskmask.model.annotators.base.RegionAnnotator`."""
+        examination = self._annotator.examine(original, regions)
+        confirmed = [i for i in examination.judged if self._confirms(original, regions[i])]
+        return _Confirmed(examination, confirmed)
+
+    def _confirms(self, original: NDArray[np.uint8], region: KnownRegion) -> bool:
+        corners = np.asarray(region.polygon)
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+        face = self._reader.read(original, (left, top, right, bottom))
+        return face.sureness >= SURE
+
+
+class _Confirmed:
+    def __init__(self, examination: RegionExamination, confirmed: Sequence[int]) -> None:
+        self._examination = examination
+        self._confirmed = tuple(confirmed)
+
+    @property
+    def judged(self) -> Sequence[int]:
+        return self._confirmed
+
+    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
+        found = self.judge(reconstruction)
+        return [found[index] for index in sorted(found)]
+
+    def judge(
+        self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
+    ) -> Mapping[int, Finding]:
+        wanted = set(self._confirmed if regions is None else regions)
+        asked = [index for index in self._confirmed if index in wanted]
+        return self._examination.judge(reconstruction, asked)
