@@ -1,0 +1,1 @@
+"""How often codecs change what a picture says, and what that depends on."""

@@ -1,0 +1,59 @@
+"""``python -m riskmask.model.prevalence``: how often codecs change the meaning of pictures.
+
+Reads the labels of ``python -m riskmask.model.label`` and writes an HTML page and two CSV files.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from riskmask.model.codecs.base import Codec
+
+
+def main(
+    labels: Annotated[Path, typer.Option(help="Folder of labels.")] = Path("runs/labels"),
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("docs/prevalence"),
+    corpus: Annotated[Path | None, typer.Option(help="Default: RISKMASK_CORPUS.")] = None,
+    fonts: Annotated[
+        list[Path] | None, typer.Option(help="Folders of typefaces, as the labels were made.")
+    ] = None,
+    photographs: Annotated[
+        bool,
+        typer.Option(
+            help="Show photographs in the gallery too, whose licences you must mind; otherwise "
+            "it shows rendered pages alone."
+        ),
+    ] = False,
+) -> None:
+    """Write the report on a folder of labels."""
+    from riskmask.model.codecs import CODECS
+    from riskmask.model.data.picture_store import PictureStore
+    from riskmask.model.data.shards import read_rows
+    from riskmask.model.prevalence.report import write_report
+    from riskmask.model.prevalence.tables import build_tables
+
+    store = PictureStore(labels, corpus, fonts or ())
+    hashes = {row.key: row.image_sha256 for row in read_rows(labels, planes=False)}
+
+    @lru_cache(maxsize=4)
+    def picture(key: str) -> NDArray[np.uint8]:
+        return store.get(key, hashes[key])
+
+    @cache
+    def codec(name: str) -> Codec:
+        return CODECS[name]()
+
+    tables = build_tables(read_rows(labels), picture)
+    findings = tables.findings
+    drawn = findings if photographs else findings[findings["key"].str.match("page-")]
+    typer.echo(f"wrote {write_report(tables, out, drawn, picture, codec)}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

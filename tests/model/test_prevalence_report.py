@@ -1,0 +1,215 @@
+"""The prevalence report: shares, influences and sentences that can be counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from riskmask.model.codecs.base import Codec
+from riskmask.model.data.label_rows import ClassicVerdict, LabelFinding, LabelRow, Place
+from riskmask.model.data.planes import LabelMap
+from riskmask.model.prevalence.answers import (
+    equal_rate_shares,
+    sharp_but_wrong,
+    small_text,
+    worst_codec,
+)
+from riskmask.model.prevalence.features import measure_regions
+from riskmask.model.prevalence.gallery import worst_of_kind
+from riskmask.model.prevalence.influence import half_rate, share_by_feature
+from riskmask.model.prevalence.report import write_report
+from riskmask.model.prevalence.shares import prevalence, share_of
+from riskmask.model.prevalence.tables import Tables, build_tables
+
+Pixels = NDArray[np.uint8]
+BPP = tuple(0.05 * 1.6**level for level in range(8))
+BOXES = ((8, 8, 56, 20), (8, 40, 72, 64), (80, 8, 120, 40))  # left, top, right, bottom
+
+
+def _polygon(box: tuple[int, int, int, int]) -> tuple[tuple[float, float], ...]:
+    left, top, right, bottom = (float(v) for v in box)
+    return ((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def _finding(region: int, level: int, kind: str, wrong: bool) -> LabelFinding:
+    return LabelFinding(
+        annotator="text",
+        level=level,
+        region=region,
+        content="text",
+        kind=kind,
+        high_impact=wrong,
+        severity=0.1 + 0.2 * region,
+        evidence=f"'{region}' → 'x'",
+        polygon=_polygon(BOXES[region]),
+        mask=None,
+        classic=(ClassicVerdict("jpeg", 30, 0.1, region == 0),),
+    )
+
+
+def _row(key: str, codec: str, findings: tuple[LabelFinding, ...], scale: float = 1.0) -> LabelRow:
+    count = np.zeros((3, 32, 32), np.uint8)
+    for finding in findings:
+        left, top, right, bottom = BOXES[finding.region or 0]
+        cells = np.s_[top // 4 : bottom // 4, left // 4 : right // 4]
+        count[0][cells] = finding.level + 1
+    nothing = np.zeros((3, 32, 32), np.uint8)
+    known = np.ones((3, 32, 32), bool)
+    rate = np.ones((8, 8, 8), np.float16)
+    return LabelRow(
+        key=key,
+        codec=codec,
+        codec_sha256="0" * 64,
+        image_sha256="1" * 64,
+        source="scenes",
+        licence_class="permissive",
+        width=128,
+        height=128,
+        bpp=tuple(value * scale for value in BPP),
+        places=tuple(Place("text", _polygon(box), index < 2) for index, box in enumerate(BOXES)),
+        findings=findings,
+        labels=LabelMap(count, known, count > 0, known, nothing[0], nothing, rate),
+    )
+
+
+def _picture(key: str) -> Pixels:
+    canvas = Image.new("RGB", (128, 128), (240, 240, 240))
+    pen = ImageDraw.Draw(canvas)
+    for left, top, right, _ in BOXES[:2]:
+        for x in range(left + 4, right - 4, 9):
+            pen.rectangle((x, top + 2, x + 2, top + 9), fill=(40, 40, 40))
+    return np.array(canvas)
+
+
+@pytest.fixture(scope="module")
+def tables() -> Tables:
+    rows = []
+    for number in range(20):
+        key = f"page-{number:06d}"
+        # `plain` loses the small word up to level 1; `hific` both, up to 3, and says another word.
+        both = tuple(_finding(region, 3, "shape", True) for region in range(2))
+        rows.append(_row(key, "hific", both))
+        rows.append(_row(key, "plain", (_finding(0, 1, "amplitude", False),)))
+        rows.append(LabelRow(key=f"broken-{number}", codec="plain", codec_sha256="0", error="bad"))
+    return build_tables(rows, _picture)
+
+
+def test_features_of_a_drawn_word_are_those_it_was_drawn_with() -> None:
+    small, large = measure_regions(_picture(""), [_polygon(box) for box in BOXES[:2]])
+    assert small.height == pytest.approx(12, abs=0.1)
+    assert large.height == pytest.approx(24, abs=0.1)
+    assert small.stroke == pytest.approx(3, abs=0.5)
+    assert small.contrast == pytest.approx(200 / 255, abs=0.02)
+    assert small.texture == pytest.approx(0, abs=0.2)
+    assert 0 < small.eccentricity < 1
+    [blank] = measure_regions(_picture(""), [_polygon(BOXES[2])])
+    assert np.isnan(blank.stroke)
+    assert np.isnan(blank.contrast)
+
+
+def test_regions_pictures_and_findings_are_counted(tables: Tables) -> None:
+    assert tables.codecs == ["hific", "plain"]
+    assert len(tables.regions) == 20 * 2 * 2 * 8  # the third region was not judged
+    assert len(tables.pictures) == 20 * 2 * 8  # those that could not be labelled are left out
+    assert len(tables.findings) == 20 * 3
+    plain = share_of(tables.regions[tables.regions["codec"] == "plain"], "changed", ["level"])
+    assert plain["share"].tolist() == [0.5, 0.5, 0, 0, 0, 0, 0, 0]
+    assert (plain["low"] == plain["share"]).all()  # every picture is alike
+    assert plain["count"].tolist() == [40] * 8
+    assert plain["bpp"].tolist() == pytest.approx(BPP)
+
+
+def test_the_csv_holds_images_regions_pixels_kinds_and_impact(tables: Tables) -> None:
+    table = prevalence(tables).set_index(["what", "content", "codec", "level"])["share"]
+    assert table["images", "all", "plain", 1] == 1
+    assert table["images", "all", "plain", 2] == 0
+    assert table["regions", "text", "hific", 3] == 1
+    assert table["regions: amplitude", "text", "plain", 0] == 0.5
+    assert table["regions: shape", "text", "plain", 0] == 0
+    assert table["regions: high impact", "text", "hific", 2] == 1
+    assert table["regions: high impact", "text", "hific", 4] == 0
+    assert table["pixels", "all", "plain", 0] == pytest.approx(12 * 3 / 1024, abs=1e-4)
+
+
+def test_small_text_changes_first(tables: Tables) -> None:
+    plain = tables.regions[tables.regions["codec"] == "plain"]
+    shares = share_by_feature(plain, "height")
+    assert shares.empty  # 20 regions of a range are too few to speak of
+    twice = pd.concat([plain, plain.assign(key=plain["key"] + "b")])
+    at_zero = share_by_feature(twice, "height").query("level == 0").set_index("range")["share"]
+    assert at_zero.to_dict() == {"12 to 14": 1.0, "24 to 32": 0.0}
+
+
+def test_the_rate_of_half_probability_lies_where_the_truth_turns() -> None:
+    generator = np.random.default_rng(3)
+    bpp = np.exp(generator.uniform(np.log(0.05), np.log(2), 4000))
+    probability = 1 / (1 + np.exp(3 * (np.log(bpp) - np.log(0.3))))
+    regions = pd.DataFrame(
+        {
+            "bpp": bpp,
+            "changed": generator.random(4000) < probability,
+            "key": [f"p{n // 10}" for n in range(4000)],
+            "region": [n % 10 for n in range(4000)],
+        }
+    )
+    half = half_rate(regions)
+    assert half.bpp == pytest.approx(0.3, rel=0.1)
+    assert half.interval[0] < half.bpp < half.interval[1]
+    assert half.regions == 4000
+    assert np.isnan(half_rate(regions.assign(changed=True)).bpp)
+
+
+def test_the_three_sentences(tables: Tables) -> None:
+    assert "hific miscompresses most" in worst_codec(tables)
+    assert "plain least" in worst_codec(tables)
+    shares = equal_rate_shares(tables).set_index("codec")["share"]
+    assert shares["hific"] > 2 * shares["plain"]
+    assert "hific: not enough regions (20)" in small_text(tables)
+    assert "100.0% legible and wrong, the others 0.0%: more often" in sharp_but_wrong(tables)
+    one = Tables(*(t[t["codec"] == "plain"] for t in vars(tables).values()))
+    assert "nothing to compare" in worst_codec(one)
+    assert "cannot be compared" in sharp_but_wrong(one)
+
+
+def test_codecs_without_a_common_range_of_rates_are_not_compared() -> None:
+    rows = [
+        _row("page-000001", codec, (_finding(0, 1, "shape", True),), scale)
+        for codec, scale in (("a", 1.0), ("b", 1000.0))
+    ]
+    assert equal_rate_shares(build_tables(rows, _picture)).empty
+
+
+def test_the_gravest_findings_come_first_and_codecs_take_turns(tables: Tables) -> None:
+    worst = worst_of_kind(tables.findings, "shape", 4)
+    assert len(worst) == 4
+    assert (worst["severity"] == tables.findings["severity"].max()).all()
+    assert worst["key"].is_unique
+    mixed = tables.findings.assign(kind="shape")
+    assert worst_of_kind(mixed, "shape", 2)["codec"].nunique() == 1  # one finding of a picture
+    split = mixed[
+        (mixed["codec"] == "plain") == mixed["key"].str.endswith(("1", "3", "5", "7", "9"))
+    ]
+    assert worst_of_kind(split, "shape", 2)["codec"].tolist() == ["hific", "plain"]
+
+
+@pytest.mark.slow
+def test_the_report_is_one_page_and_two_tables(
+    tables: Tables, codec: Codec, tmp_path: Path
+) -> None:
+    out = tmp_path / "new"
+    page = write_report(tables, out, tables.findings, _picture, lambda name: codec)
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    assert "20 pictures, coded by hific, plain at eight levels; 60 findings" in text
+    assert text.count("data:image/png") == 6 + 6  # shape and amplitude; no geometry
+    assert "&#39;1&#39; → &#39;x&#39; (severity 0.30; page-0000" in text
+    assert "<td>plain</td><td>20</td><td>0</td>" in text
+    assert "<td>hific</td><td>jpeg</td><td>40</td><td>50.0%</td>" in text
+    assert text.count("<svg") >= 4
+    shares = pd.read_csv(out / "prevalence.csv")
+    assert {"what", "content", "codec", "level", "bpp", "share", "low", "high"} < set(shares)
+    assert (out / "influence.csv").exists()
