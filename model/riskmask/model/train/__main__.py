@@ -140,7 +140,8 @@ def detector_card(
         settings, seconds = facts["settings"], facts["seconds"]
         trained.append(
             f"  {number}. `--steps {facts['step']} --batch {settings['batch']} --crop "
-            f"{settings['crop']} --rate {settings['rate']:g}`, {seconds / 60:.0f} minutes"
+            f"{settings['crop']} --rate {settings['rate']:g} --decay {settings['decay']:g}`, "
+            f"{seconds / 60:.0f} minutes"
         )
     unlearnt = "" if "face" in annotators else "the risk of faces (their places alone), "
     calibrated = ["Its probabilities are not calibrated."]
