@@ -54,7 +54,6 @@ def test_a_codec_is_fitted_and_asked_for(
     riskmask: Any, plugin: Path, pictures: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "profiles" / "my-codec.json"
-    out.parent.mkdir()
     done = riskmask(
         "profile",
         f"{plugin}:my_codec",

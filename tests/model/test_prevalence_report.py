@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +164,8 @@ def test_the_rate_of_half_probability_lies_where_the_truth_turns() -> None:
     assert half.interval[0] < half.bpp < half.interval[1]
     assert half.regions == 4000
     assert np.isnan(half_rate(regions.assign(changed=True)).bpp)
+    # A crossing below every rate there is would be a guess.
+    assert np.isnan(half_rate(regions[regions["bpp"] > 0.7]).bpp)
 
 
 def test_the_three_sentences(tables: Tables) -> None:
@@ -172,7 +176,7 @@ def test_the_three_sentences(tables: Tables) -> None:
     assert "hific: not enough regions (20)" in small_text(tables)
     assert "100.0% legible and wrong, the others 0.0%: more often" in sharp_but_wrong(tables)
     one = Tables(*(t[t["codec"] == "plain"] for t in vars(tables).values()))
-    assert "nothing to compare" in worst_codec(one)
+    assert "nothing to compare it with" in worst_codec(one)
     assert "cannot be compared" in sharp_but_wrong(one)
 
 
@@ -181,7 +185,17 @@ def test_codecs_without_a_common_range_of_rates_are_not_compared() -> None:
         _row("page-000001", codec, (_finding(0, 1, "shape", True),), scale)
         for codec, scale in (("a", 1.0), ("b", 1000.0))
     ]
-    assert equal_rate_shares(build_tables(rows, _picture)).empty
+    apart = build_tables(rows, _picture)
+    assert equal_rate_shares(apart).empty
+    assert "no range of rates in common" in worst_codec(apart)
+
+
+def test_labels_without_findings_say_so() -> None:
+    rows = [_row("page-000001", codec, ()) for codec in ("hific", "plain")]
+    calm = build_tables(rows, _picture)
+    assert (prevalence(calm)["share"] == 0).all()
+    assert "changed no symbol" in sharp_but_wrong(calm)
+    assert worst_of_kind(calm.findings, "shape", 3).empty
 
 
 def test_the_gravest_findings_come_first_and_codecs_take_turns(tables: Tables) -> None:
@@ -213,3 +227,22 @@ def test_the_report_is_one_page_and_two_tables(
     shares = pd.read_csv(out / "prevalence.csv")
     assert {"what", "content", "codec", "level", "bpp", "share", "low", "high"} < set(shares)
     assert (out / "influence.csv").exists()
+
+
+@pytest.mark.slow
+def test_labels_without_findings_make_a_report(codec: Codec, tmp_path: Path) -> None:
+    calm = build_tables([_row("page-000001", "plain", ())], _picture)
+    page = write_report(calm, tmp_path, calm.findings, _picture, lambda name: codec)
+    assert "0 findings" in " ".join(page.read_text("utf-8").split())
+
+
+def test_without_labels_the_command_says_how_to_make_them(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "riskmask.model.prevalence", "--labels", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "run python -m riskmask.model.label" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.annotators.text import TextAnnotator
 from riskmask.model.evaluate.probability import scaled
-from riskmask.model.profiling.fit import FitError, fit
+from riskmask.model.profiling.fit import FitError, fit, without_own_picture
 from riskmask.model.profiling.found_text import FoundText
 from riskmask.model.profiling.measure import Measurement, measure
 from riskmask.model.profiling.plugin import Plugin, PluginError
@@ -77,11 +77,18 @@ def test_rates_beyond_the_models_end_at_its_outermost_levels() -> None:
     assert fitted.anchors[-1][0] == 7
     assert 10 < fitted.anchors[0][1] < 30
     assert 50 < fitted.anchors[-1][1] < 65
+    # What they change has no level, and counts for no risk.
+    outside = np.isin(measured.quality, (0, 3))
+    everything = replace(measured, bpp=measured.bpp / measured.bpp.mean(axis=0) * wide)
+    changed = np.where(outside, True, measured.changed)
+    again = fit(replace(everything, changed=changed))
+    assert (again.slope, again.intercept) == (fitted.slope, fitted.intercept)
+    assert again.verdicts == (~outside).sum()
 
 
 def test_the_line_that_made_the_verdicts_is_found_again() -> None:
     fitted = fit(_measurement(pictures=200))
-    assert fitted.calibrated
+    assert fitted.uncalibrated is None
     assert fitted.slope == pytest.approx(0.5, abs=0.1)
     assert fitted.intercept == pytest.approx(-1.0, abs=0.15)
     assert fitted.error[1] < 0.03 < fitted.error[0]
@@ -90,18 +97,33 @@ def test_the_line_that_made_the_verdicts_is_found_again() -> None:
 
 def test_too_few_verdicts_leave_the_risks_as_they_are() -> None:
     fitted = fit(_measurement(pictures=1))
-    assert not fitted.calibrated
+    assert fitted.uncalibrated is not None
     assert (fitted.slope, fitted.intercept) == (1, 0)
     assert "not calibrated" in report(fitted, 1)[1]
     assert np.isnan(fitted.error).all()
 
 
-def test_the_gain_is_told_of_pictures_that_the_line_was_not_fitted_on() -> None:
-    measured = _measurement(pictures=10)
-    # Each picture has a truth of its own; no line of the others knows it.
-    odd = measured.picture % 2 == 0
-    fitted = fit(replace(measured, changed=odd))
-    assert fitted.skill[1] < 0.05
+def test_a_verdict_is_calibrated_by_a_line_that_does_not_know_its_picture() -> None:
+    generator = np.random.default_rng(1)
+    picture = np.repeat(np.arange(10), 40)
+    risk = generator.uniform(0.05, 0.95, len(picture))
+    changed = generator.random(len(picture)) < risk
+    before = without_own_picture(risk, changed, picture)
+    own = picture % 5 == 3
+    turned = np.where(own, ~changed, changed)
+    np.testing.assert_array_equal(without_own_picture(risk, turned, picture)[own], before[own])
+    assert (without_own_picture(risk, turned, picture)[~own] != before[~own]).all()
+
+
+def test_a_picture_is_predicted_by_levels_that_the_others_gave() -> None:
+    measured = _measurement()
+    dearer = measured.bpp.copy()
+    dearer[0] *= 1.5  # one picture of two costs more than the model says
+    two = replace(measured, bpp=dearer[:2], predicted=measured.predicted[:2])
+    assert fit(two).rate_error == pytest.approx((0.5 + 1 / 3) / 2, abs=0.1)
+    one = replace(measured, bpp=measured.bpp[:1], predicted=measured.predicted[:1])
+    assert np.isnan(fit(one).rate_error)
+    assert "takes more pictures" in report(fit(one), 1)[0]
 
 
 @pytest.mark.parametrize(
@@ -117,10 +139,11 @@ def test_rates_that_carry_no_profile_are_refused(bpp: NDArray[np.float64], messa
         fit(replace(measured, bpp=np.tile(bpp, (len(measured.bpp), 1))))
 
 
-def test_risks_that_fall_where_more_changes_are_refused() -> None:
-    measured = _measurement(pictures=50, slope=-0.5, intercept=0.0)
-    with pytest.raises(FitError, match="take more pictures with small text"):
-        fit(measured)
+def test_risks_that_fall_where_more_changes_keep_the_levels_alone() -> None:
+    fitted = fit(_measurement(pictures=50, slope=-0.5, intercept=0.0))
+    assert (fitted.slope, fitted.intercept) == (1, 0)
+    assert len(fitted.anchors) == 4
+    assert "do not rise with the model's risk" in report(fitted, 50)[1]
 
 
 def test_a_profile_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -130,9 +153,12 @@ def test_a_profile_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert profile.quality_of_level(3) == 30
     assert profile.risk_slope == (round(fitted.slope, 5),) * 8
     assert len(report(fitted, 60)) == 5
+    tiny = replace(fitted, anchors=((0.0, 0.000123456), (7.0, 0.98765432)))
+    small = replace(IDENTITY, minimum=0.000123456, maximum=0.98765432, name="lambda")
+    assert write_profile(tiny, small, tmp_path / "small.json").anchors == tiny.anchors
     with pytest.raises(ProfileError, match="name must be lower case"):
         write_profile(fitted, replace(IDENTITY, name="My Codec"), tmp_path / "other.json")
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "small.json"]
 
 
 def test_plugins_come_from_files_and_modules(tmp_path: Path) -> None:
@@ -146,6 +172,19 @@ def test_plugins_come_from_files_and_modules(tmp_path: Path) -> None:
     assert Plugin.load(f"{file}:same").run(image, 25).bpp == 1
     assert Plugin.load(f"{file}:length").run(image, 1).bpp == 2
     assert Plugin.load("shutil:copy").code.__name__ == "copy"
+    floats = memoryview(np.zeros(25, np.float32))
+    assert Plugin("floats", lambda image, quality: (image, floats)).run(image, 1).bpp == 4
+    number = np.int64(50)
+    assert Plugin("number", lambda image, quality: (image, number)).run(image, 1).bpp == 2
+    neighbour = tmp_path / "with_neighbour.py"
+    neighbour.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "import own_codec\n@dataclass\nclass Settings:\n    quality: float\n"
+        "def code(image, quality):\n"
+        "    return own_codec.length(image, Settings(quality).quality)\n",
+        encoding="utf-8",
+    )
+    assert Plugin.load(f"{neighbour}:code").run(image, 1).bpp == 2
 
 
 @pytest.mark.parametrize(
@@ -171,6 +210,7 @@ def test_what_is_no_plugin_is_said(name: str, message: str) -> None:
         ((np.zeros((4, 4, 3)), b"x"), "returned float64"),
         ((np.zeros((4, 4, 3), np.uint8), b""), "its length over 0"),
         ((np.zeros((4, 4, 3), np.uint8), 3.5), "its length over 0"),
+        ((np.zeros((4, 4, 3), np.uint8), True), "its length over 0"),
     ],
 )
 def test_what_is_no_coded_picture_is_said(result: object, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
 from rich.progress import track
 
 from riskmask.client._inputs import collect
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from riskmask.model.profiling.measure import Measurement
     from riskmask.model.profiling.plugin import Plugin
 
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 LONGEST: Final = 1280  # pixels of a side to which pictures are reduced
 
 
@@ -45,6 +48,9 @@ def profile(
         str | None, typer.Option(help="Which codec and settings, in words [the plug-in].")
     ] = None,
     meaning: Annotated[str, typer.Option(help="Of the quality, in words.")] = "the codec's own",
+    integer: Annotated[
+        bool, typer.Option("--integer", help="The quality takes whole numbers only.")
+    ] = False,
     model: Model = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write [NAME.json here].")
@@ -59,15 +65,23 @@ def profile(
     values = _numbers(qualities)
     name = name or _default_name(plugin)
     out = out or Path(f"{name}.json")
+    if not NAME.fullmatch(name):
+        fail("--name must be lower case letters, digits and hyphens")
     try:
         from riskmask.model.profiling.fit import FitError, fit
         from riskmask.model.profiling.plugin import Plugin, PluginError
         from riskmask.model.profiling.profile_file import Identity, report, write_profile
         from riskmask.model.runtime.errors import AssetError
+        from riskmask.model.runtime.profiles import packaged_profiles
     except ModuleNotFoundError as missing:
         fail(f"profiling needs {missing.name}: pip install 'riskmask[server,verify,profile]'")
+    if name in packaged_profiles():
+        fail(f"{name} is a packaged profile, which this one would replace; choose another --name")
     with errors_on_one_line():
+        # What can be refused is refused before hours of coding.
+        out.parent.mkdir(parents=True, exist_ok=True)
         paths = collect(images)
+        _check_pictures(paths)
         try:
             fitted = fit(_measure(Plugin.load(plugin), paths, values, model))
             identity = Identity(
@@ -76,7 +90,7 @@ def profile(
                 meaning=meaning,
                 minimum=min(values),
                 maximum=max(values),
-                integer=all(value.is_integer() for value in values),
+                integer=integer,
                 fitted_on=(
                     f"{len(paths)} pictures at qualities {qualities}, by riskmask profile; levels "
                     "by the bpp that the model predicts for the reference codec"
@@ -90,6 +104,15 @@ def profile(
     typer.echo(f"wrote {out}")
 
 
+def _check_pictures(paths: Sequence[Path]) -> None:
+    for path in paths:
+        try:
+            with Image.open(path) as opened:
+                opened.verify()
+        except (Image.DecompressionBombError, UnidentifiedImageError, SyntaxError, ValueError):
+            fail(f"{path}: no picture that can be read here")
+
+
 def _measure(
     plugin: Plugin, paths: Sequence[Path], qualities: Sequence[float], model: Path | None
 ) -> Measurement:
@@ -101,7 +124,10 @@ def _measure(
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         for path in track(paths, description="coding", transient=True):
-            yield np.asarray(load_for_display(path, LONGEST))
+            try:
+                yield np.asarray(load_for_display(path, LONGEST))
+            except (SyntaxError, ValueError) as error:
+                fail(f"{path}: {error}")
 
     predictor = Predictor(model or find_weights("detector").path)
     return measure(plugin, pictures(), qualities, predictor, FoundText(), TextAnnotator())

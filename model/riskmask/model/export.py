@@ -71,7 +71,9 @@ def export_detector(
     compare(graph, content)
     digest = hashlib.sha256(content).hexdigest()
     target = folder / f"detector-{digest[:8]}.onnx"
-    target.write_bytes(content)
+    partial = target.with_suffix(".partial")
+    partial.write_bytes(content)
+    partial.replace(target)
     return target
 
 

@@ -41,7 +41,9 @@ def reliability_svg(table: RegionTable, method: str) -> str:
     """Share of changed regions against their mean risk, over bins of equal mass, as SVG."""
     drawing, axes = drawing_axes("mean risk", "share that changed")
     risk, changed = every_level(table, method)
-    points = np.array([(risk[part].mean(), changed[part].mean()) for part in equal_mass_bins(risk)])
+    points = np.array(
+        [(risk[part].mean(), changed[part].mean()) for part in equal_mass_bins(risk)]
+    ).reshape(-1, 2)
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
     axes.plot(points[:, 0], points[:, 1], marker="o", markersize=4)
     axes.set_title(f"{len(table)} regions at {ANCHORS} levels, {BINS} bins", fontsize=9)

@@ -72,7 +72,9 @@ def write_page(report: Report, sections: Sequence[Section], out: Path) -> None:
     """Write the page; everything it shows is inside the one file."""
     text = render_page("riskmask.model.evaluate", report=report, sections=sections)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(out)
 
 
 def _cells(row: Row) -> dict[str, str]:

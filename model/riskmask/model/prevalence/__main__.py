@@ -5,6 +5,7 @@ Reads the labels of ``python -m riskmask.model.label`` and writes an HTML page a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated
@@ -32,13 +33,28 @@ def main(
     ] = False,
 ) -> None:
     """Write the report on a folder of labels."""
+    from riskmask.model.corpus import CorpusNotFoundError
+    from riskmask.model.data.shards import LabelsError
+    from riskmask.model.runtime.errors import AssetError
+
+    try:
+        page = _report(labels, out, corpus, fonts or (), photographs)
+    except (AssetError, CorpusNotFoundError, FileNotFoundError, LabelsError, ValueError) as error:
+        typer.echo(f"prevalence: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(f"wrote {page}")
+
+
+def _report(
+    labels: Path, out: Path, corpus: Path | None, fonts: Sequence[Path], photographs: bool
+) -> Path:
     from riskmask.model.codecs import CODECS
     from riskmask.model.data.picture_store import PictureStore
     from riskmask.model.data.shards import read_rows
     from riskmask.model.prevalence.report import write_report
     from riskmask.model.prevalence.tables import build_tables
 
-    store = PictureStore(labels, corpus, fonts or ())
+    store = PictureStore(labels, corpus, fonts)
     hashes = {row.key: row.image_sha256 for row in read_rows(labels, planes=False)}
 
     @lru_cache(maxsize=4)
@@ -51,8 +67,8 @@ def main(
 
     tables = build_tables(read_rows(labels), picture)
     findings = tables.findings
-    drawn = findings if photographs else findings[findings["key"].str.match("page-")]
-    typer.echo(f"wrote {write_report(tables, out, drawn, picture, codec)}")
+    drawn = findings if photographs else findings[findings["key"].str.startswith("page-")]
+    return write_report(tables, out, drawn, picture, codec)
 
 
 if __name__ == "__main__":

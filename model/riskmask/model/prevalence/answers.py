@@ -17,9 +17,11 @@ RATES = 25  # points on the common range of rates
 
 def worst_codec(tables: Tables) -> str:
     """Which codec miscompresses most at equal bpp, on the regions that all of them judged."""
+    if len(tables.codecs) < 2:
+        return f"Only {tables.codecs[0]} was labelled; there is nothing to compare it with."
     shares = equal_rate_shares(tables)
     if len(shares) < 2:
-        return f"Only one codec was labelled, {tables.codecs[0]}; nothing to compare it with."
+        return "The codecs have no regions or no range of rates in common, and are not compared."
     ranked = shares.sort_values("share", ascending=False)
     worst, best = ranked.iloc[0], ranked.iloc[-1]
     return (
@@ -81,9 +83,13 @@ def sharp_but_wrong(tables: Tables) -> str:
     regions = regions_with_outcome(tables)
     regions = regions[regions["changed"] & regions["content"].isin(["text", "symbol"])]
     finest = regions.sort_values("level").drop_duplicates(["key", "codec", "region"], keep="last")
+    sorts = {codec in GENERATIVE for codec in tables.codecs}
+    if len(sorts) < 2:
+        return "Generative codecs cannot be compared with others: only one sort was labelled."
     generative = finest["codec"].isin(GENERATIVE)
     if not generative.any() or generative.all():
-        return "Generative codecs cannot be compared with others: only one sort was labelled."
+        sort = "the others" if generative.any() else "the generative codecs"
+        return f"Generative codecs cannot be compared with others: {sort} changed no symbol."
     wrong = finest["high_impact"].to_numpy(dtype=bool)
     own = generative.to_numpy()
     images = pd.factorize(finest["key"])[0].astype(np.intp)

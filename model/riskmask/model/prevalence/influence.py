@@ -75,7 +75,8 @@ def half_rate(regions: pd.DataFrame) -> HalfRate:
             return float("nan")
         model = LogisticRegression(C=np.inf).fit(rate[rows, None], changed[rows])
         [slope], intercept = model.coef_[0], model.intercept_[0]
-        return float(np.exp(-intercept / slope)) if slope < 0 else float("nan")
+        at = -intercept / slope if slope < 0 else np.inf
+        return float(np.exp(at)) if rate.min() <= at <= rate.max() else float("nan")
 
     every = np.arange(len(regions))
     count = len(regions.drop_duplicates(["key", "region"]))

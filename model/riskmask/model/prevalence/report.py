@@ -38,19 +38,22 @@ def write_report(
         shown: the findings that the gallery may show.
         picture: of a key, (H, W, 3) uint8 RGB.
         codecs: by name.
+
+    Raises:
+        ValueError: no region was judged.
     """
     out.mkdir(parents=True, exist_ok=True)
     shares = prevalence(tables)
-    influence = pd.concat(
-        [
-            share_by_feature(part, feature).assign(content=content)
-            for content, part in tables.regions.groupby("content")
-            for feature in RANGES
-        ],
-        ignore_index=True,
-    )
-    shares.to_csv(out / "prevalence.csv", index=False)
-    influence.round(5).to_csv(out / "influence.csv", index=False)
+    parts = [
+        share_by_feature(part, feature).assign(content=content)
+        for content, part in tables.regions.groupby("content")
+        for feature in RANGES
+    ]
+    if not parts:
+        raise ValueError(
+            "no region was judged in these labels; label pictures with text or symbols"
+        )
+    influence = pd.concat(parts, ignore_index=True)
     page = out / "index.html"
     text = render_page(
         "riskmask.model.prevalence",
@@ -68,8 +71,17 @@ def write_report(
             for kind in KINDS
         ],
     )
-    page.write_text(text, encoding="utf-8")
+    # The page last: whoever sees it finds its tables.
+    _replace(out / "prevalence.csv", shares.to_csv(index=False))
+    _replace(out / "influence.csv", influence.round(5).to_csv(index=False))
+    _replace(page, text)
     return page
+
+
+def _replace(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 COUNTED = ("text", "symbol", "face", "elsewhere", *KINDS, "high impact")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,15 @@ from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.levels import ANCHORS
 from riskmask.model.prevalence.features import RegionFeatures, measure_regions
 
-NO_FEATURES = RegionFeatures(*[float("nan")] * 5)
+_COMMON = ["key", "source", "codec", "level", "bpp"]
+_FEATURES = [field.name for field in fields(RegionFeatures)]
+# Of tables without a row, which take no columns from their rows.
+_REGION_COLUMNS = [*_COMMON, "content", "region", "changed", *_FEATURES]
+_PICTURE_COLUMNS = [*_COMMON, "judged", "changed", "pixels"]
+_FINDING_COLUMNS = [
+    *_COMMON,
+    *("annotator", "content", "region", "kind", "high_impact", "severity", "evidence", "polygon"),
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,11 @@ def build_tables(rows: Iterable[LabelRow], picture: Callable[[str], NDArray[np.u
         regions += _regions(row, features)
         pictures += _pictures(row)
         findings += _findings(row)
-    return Tables(pd.DataFrame(regions), pd.DataFrame(pictures), pd.DataFrame(findings))
+    return Tables(
+        pd.DataFrame(regions, columns=None if regions else _REGION_COLUMNS),
+        pd.DataFrame(pictures, columns=None if pictures else _PICTURE_COLUMNS),
+        pd.DataFrame(findings, columns=None if findings else _FINDING_COLUMNS),
+    )
 
 
 def _common(row: LabelRow, level: int) -> dict[str, Any]:

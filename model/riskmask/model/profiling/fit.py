@@ -31,9 +31,11 @@ class Fit:
     Attributes:
         anchors: (level, quality) pairs, levels increasing.
         slope, intercept: of the risk's logit; 1 and 0 where it could not be calibrated.
-        calibrated: whether it was.
-        rate_error: median relative error of the bpp that the profile predicts for one picture.
-        verdicts, changed: how many verdicts there are, and how many of them are changes.
+        uncalibrated: why not; None where it was.
+        rate_error: median relative error of the bpp that the profile predicts for a picture that
+            its levels were not fitted on; NaN under two pictures.
+        verdicts, changed: how many verdicts there are at qualities within the model's range, and
+            how many of them are changes.
         error, skill: calibration error and Brier skill before and after, each verdict taken by a
             line that was fitted without its picture; NaN without a calibration.
     """
@@ -41,7 +43,7 @@ class Fit:
     anchors: tuple[tuple[float, float], ...]
     slope: float
     intercept: float
-    calibrated: bool
+    uncalibrated: str | None
     rate_error: float
     verdicts: int
     changed: int
@@ -56,35 +58,43 @@ def fit(measured: Measurement) -> Fit:
         FitError: the rates do not rise or fall with the quality, or lie off the model's range.
     """
     levels, anchors = _levels(measured)
-    risk = _risk_at(measured, levels)
-    changed = measured.changed
-    numbers = len(changed), int(changed.sum())
-    error = _rate_error(measured, levels)
+    # What lies beyond the model's range has no level, and its verdicts belong to none.
+    within = ~np.isnan(levels)[measured.quality]
+    risk = _risk_at(measured, levels)[within]
+    changed, picture = measured.changed[within], measured.picture[within]
+    line, reason = IDENTITY, None
     if min(changed.sum(), (~changed).sum()) < FEWEST:
-        nothing = (float("nan"), float("nan"))
-        return Fit(anchors, *IDENTITY, False, error, *numbers, nothing, nothing)
-    slope, intercept = _platt(risk, changed)
-    unseen = _without_own_picture(risk, changed, measured.picture)
+        reason = f"{FEWEST} of each sort are needed; take more pictures with small text"
+    else:
+        line = _platt(risk, changed)
+        if line[0] <= 0:
+            line, reason = IDENTITY, "they do not rise with the model's risk"
+    error = skill = (float("nan"), float("nan"))
+    if reason is None:
+        unseen = without_own_picture(risk, changed, picture)
+        error = calibration_error(risk, changed), calibration_error(unseen, changed)
+        skill = brier_skill(risk, changed), brier_skill(unseen, changed)
     return Fit(
-        anchors,
-        slope,
-        intercept,
-        True,
-        error,
-        *numbers,
-        (calibration_error(risk, changed), calibration_error(unseen, changed)),
-        (brier_skill(risk, changed), brier_skill(unseen, changed)),
+        anchors=anchors,
+        slope=line[0],
+        intercept=line[1],
+        uncalibrated=reason,
+        rate_error=_rate_error(measured),
+        verdicts=len(changed),
+        changed=int(changed.sum()),
+        error=error,
+        skill=skill,
     )
 
 
 def _levels(
     measured: Measurement,
 ) -> tuple[NDArray[np.float64], tuple[tuple[float, float], ...]]:
-    """(Q,) level of each quality, clipped to [0, 7], and the profile's pairs."""
+    """(Q,) level of each quality, NaN beyond the model's range, and the profile's pairs."""
     order = np.argsort(measured.qualities)
     qualities = measured.qualities[order]
     own = np.log(measured.bpp).mean(axis=0)[order]
-    reference = np.log(np.maximum(measured.predicted, LOWEST_BPP)).mean(axis=0)
+    reference = _reference(measured.predicted)
     if len(qualities) < 2 or not (np.all(np.diff(own) > 0) or np.all(np.diff(own) < 0)):
         table = ", ".join(f"{q:g}: {np.exp(v):.3f}" for q, v in zip(qualities, own, strict=True))
         raise FitError(
@@ -92,8 +102,8 @@ def _levels(
             f"lie further apart (mean bpp by quality: {table})"
         )
     if own[0] > own[-1]:
-        qualities, own = qualities[::-1], own[::-1]
-    levels = np.interp(own, reference, np.arange(ANCHORS))
+        order, qualities, own = order[::-1], qualities[::-1], own[::-1]
+    levels = np.interp(own, reference, np.arange(ANCHORS), left=np.nan, right=np.nan)
     inside = (own > reference[0]) & (own < reference[-1])
     pairs = [(float(v), float(q)) for v, q in zip(levels[inside], qualities[inside], strict=True)]
     if own[0] <= reference[0] <= own[-1]:
@@ -106,49 +116,60 @@ def _levels(
             f"these qualities give {np.exp(own[0]):.3f} to {np.exp(own[-1]):.3f} bpp on these "
             f"pictures; the model covers {low:.3f} to {high:.3f}, so name qualities in between"
         )
-    by_quality = dict(zip(qualities.tolist(), levels.tolist(), strict=True))
-    return np.array([by_quality[q] for q in measured.qualities.tolist()]), tuple(pairs)
+    as_measured = np.empty_like(levels)
+    as_measured[order] = levels
+    return as_measured, tuple(pairs)
+
+
+def _reference(predicted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(8,) mean log-bpp of the reference codec."""
+    return np.asarray(np.log(np.maximum(predicted, LOWEST_BPP)).mean(axis=0))
 
 
 def _risk_at(measured: Measurement, levels: NDArray[np.float64]) -> NDArray[np.float64]:
     """(V,) risk of each verdict's region at its level, linear between the anchors."""
-    level = levels[measured.quality]
+    level = np.nan_to_num(levels[measured.quality])
     below = np.clip(level.astype(np.intp), 0, ANCHORS - 2)
     rows = np.arange(len(level))
     coarse, fine = measured.risk[rows, below], measured.risk[rows, below + 1]
     return np.asarray(coarse + (level - below) * (fine - coarse))
 
 
-def _rate_error(measured: Measurement, levels: NDArray[np.float64]) -> float:
-    """Median over pictures and qualities; the prediction is log-linear between the anchors."""
-    errors = [
-        abs(
-            np.exp(np.interp(level, np.arange(ANCHORS), np.log(np.maximum(predicted, LOWEST_BPP))))
-            / real
-            - 1
-        )
-        for predicted, reals in zip(measured.predicted, measured.bpp, strict=True)
-        for level, real in zip(levels, reals, strict=True)
-        if 0 < level < FINEST
-    ]
+def _rate_error(measured: Measurement) -> float:
+    """Median over pictures and qualities, each picture by levels that the others give.
+
+    The prediction is log-linear between the anchors.
+    """
+    errors: list[float] = []
+    pictures = np.arange(len(measured.bpp))
+    for picture in pictures if len(pictures) > 1 else []:
+        others = pictures != picture
+        own = np.log(measured.bpp[others]).mean(axis=0)
+        reference = _reference(measured.predicted[others])
+        levels = np.interp(own, reference, np.arange(ANCHORS), left=np.nan, right=np.nan)
+        curve = np.log(np.maximum(measured.predicted[picture], LOWEST_BPP))
+        for level, real in zip(levels, measured.bpp[picture], strict=True):
+            if not np.isnan(level):
+                told = np.exp(np.interp(level, np.arange(ANCHORS), curve))
+                errors.append(abs(float(told) / float(real) - 1))
     return float(np.median(errors)) if errors else float("nan")
 
 
 def _platt(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> Line:
     model = LogisticRegression(C=np.inf).fit(logit(risk)[:, None], changed)
-    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
-    if slope <= 0:
-        raise FitError(
-            "the model's risk does not rise with what this codec changes in these pictures; take "
-            "more pictures with small text in them"
-        )
-    return slope, intercept
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def _without_own_picture(
+def without_own_picture(
     risk: NDArray[np.float64], changed: NDArray[np.bool_], picture: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Calibrated risk of each verdict, by a line fitted on other pictures."""
+    """(V,) calibrated risk of each verdict, by a line fitted on four fifths without its picture.
+
+    Args:
+        risk: (V,) float64 in [0, 1].
+        changed: (V,) bool.
+        picture: (V,) int, which picture each is about.
+    """
     result = np.empty_like(risk)
     fold = picture % FOLDS
     for number in np.unique(fold):

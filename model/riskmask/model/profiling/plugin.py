@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import operator
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,39 +72,46 @@ class Plugin:
         locked.flags.writeable = False
         try:
             result = self.code(locked, quality)
-        except Exception as error:
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise PluginError(f"{self.name} must return (reconstruction, stream)")
+            decoded, stream = np.asarray(result[0]), result[1]
+        except PluginError:
+            raise
+        except Exception as error:  # the user's code, and what it returned, may raise anything
             raise PluginError(
                 f"{self.name} failed at quality {quality:g}: {type(error).__name__}: {error}"
             ) from error
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise PluginError(f"{self.name} must return (reconstruction, stream)")
-        decoded, stream = np.asarray(result[0]), result[1]
         if decoded.shape != image.shape or decoded.dtype != np.uint8:
             raise PluginError(
                 f"{self.name} returned {decoded.dtype} of shape {decoded.shape}; the "
                 f"reconstruction must be uint8 of shape {image.shape}"
             )
-        size = len(stream) if isinstance(stream, bytes | bytearray | memoryview) else stream
-        if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
+        size = _bytes_of(stream)
+        if size is None or size <= 0:
             raise PluginError(
                 f"{self.name} must return the stream as bytes, or its length over 0, as second"
             )
         return CodedPicture(decoded, 8 * size / (image.shape[0] * image.shape[1]))
 
 
+def _bytes_of(stream: object) -> int | None:
+    if isinstance(stream, bytes | bytearray | memoryview):
+        return memoryview(stream).nbytes
+    if isinstance(stream, bool) or not isinstance(stream, SupportsIndex):
+        return None
+    return operator.index(stream)  # NumPy's integers too
+
+
 def _module(place: str) -> ModuleType:
+    """Import a module, or a file by its name, from its own folder or else from the current one."""
+    path = Path(place)
+    by_file = place.endswith(".py")
+    if by_file and not path.is_file():
+        raise PluginError(f"there is no file {place}")
+    folder = str(path.parent.resolve() if by_file else Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        path = Path(place)
-        if not path.is_file():
-            raise PluginError(f"there is no file {place}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None  # noqa: PT018 - of a .py there is one
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-    except PluginError:
-        raise
-    except Exception as error:
+        return importlib.import_module(path.stem if by_file else place)
+    except Exception as error:  # importing runs the user's code
         raise PluginError(f"importing {place} failed: {type(error).__name__}: {error}") from error

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from riskmask.model.levels import ANCHORS
 from riskmask.model.profiling.fit import Fit
@@ -50,7 +53,7 @@ def write_profile(fitted: Fit, identity: Identity, out: Path) -> CodecProfile:
             "integer": identity.integer,
             "meaning": identity.meaning,
         },
-        "quality_of_level": [[round(v, 4), round(q, 4)] for v, q in fitted.anchors],
+        "quality_of_level": [[round(v, 6), q] for v, q in fitted.anchors],
         "rate_factor": [1] * ANCHORS,
         "risk_calibration": {
             "slope": [round(fitted.slope, 5)] * ANCHORS,
@@ -58,36 +61,41 @@ def write_profile(fitted: Fit, identity: Identity, out: Path) -> CodecProfile:
         },
         "fitted_on": identity.fitted_on,
     }
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    try:
-        profile = CodecProfile.load(partial)
-    except BaseException:
-        partial.unlink()
-        raise
-    partial.replace(out)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".profile-") as scratch:
+        written = Path(scratch) / out.name
+        written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        profile = CodecProfile.load(written)
+        written.replace(out)
     return profile
 
 
 def report(fitted: Fit, pictures: int) -> list[str]:
     """What was fitted and what it gained, a line each."""
     first, last = fitted.anchors[0], fitted.anchors[-1]
-    lines = [
+    rates = (
         f"rates: quality {first[1]:g} is level {first[0]:.2f}, quality {last[1]:g} is level "
-        f"{last[0]:.2f}; the bpp of one picture is predicted with a median error of "
-        f"{fitted.rate_error:.1%}",
-    ]
+        f"{last[0]:.2f}; {_rate_error(fitted)}"
+    )
     counted = f"{fitted.verdicts} verdicts on text in {pictures} pictures, {fitted.changed} changed"
-    if not fitted.calibrated:
+    if fitted.uncalibrated is not None:
         return [
-            *lines,
-            f"risks: not calibrated, taken as the reference codec's: {counted}; 30 of each sort "
-            "are needed. Take more pictures with small text, or coarser qualities",
+            rates,
+            f"risks: not calibrated, taken as the reference codec's: {counted}; "
+            f"{fitted.uncalibrated}",
         ]
     return [
-        *lines,
+        rates,
         f"risks: calibrated on {counted}",
         f"  calibration error {fitted.error[0]:.3f} before, {fitted.error[1]:.3f} after",
         f"  Brier skill       {fitted.skill[0]:+.3f} before, {fitted.skill[1]:+.3f} after",
         "  (after: each picture's risks by a line fitted without it)",
     ]
+
+
+def _rate_error(fitted: Fit) -> str:
+    if np.isnan(fitted.rate_error):
+        return "how well they predict a single picture takes more pictures to say"
+    return (
+        "the bpp of a picture they were not fitted on is predicted with a median error of "
+        f"{fitted.rate_error:.1%}"
+    )

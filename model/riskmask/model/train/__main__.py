@@ -83,7 +83,7 @@ def calibrate(
     import tempfile
     from dataclasses import asdict
 
-    from riskmask.model.data.training_set import load_examples
+    from riskmask.model.data.training_set import REFERENCE, load_examples
     from riskmask.model.export import export_detector
     from riskmask.model.release import register
     from riskmask.model.runtime.predictor import Predictor
@@ -91,14 +91,19 @@ def calibrate(
     from riskmask.model.train.detector import load_trained
 
     network, _ = load_trained(run)
-    labelled = load_examples(labels, fonts=fonts or ())
+    labelled = load_examples(labels, codecs=[REFERENCE], fonts=fonts or ())
     examples = [example for example in labelled if example.for_calibration]
     with tempfile.TemporaryDirectory() as scratch:
         predictor = Predictor(export_detector(network, Path(scratch), DETECTOR_NAME))
-        platt = fit_platt(judged_table(predictor, examples))
-    (run / CALIBRATION).write_text(json.dumps(asdict(platt), indent=2) + "\n", encoding="utf-8")
+        try:
+            platt = fit_platt(judged_table(predictor, examples))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--labels") from None
     path = export_detector(network, out, DETECTOR_NAME, (platt.slope, platt.intercept))
     register("detector", path, DETECTOR_NAME)
+    # Which file it is about, or a later export of this run would count as calibrated too.
+    record = {"file": path.name, **asdict(platt)}
+    (run / CALIBRATION).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     typer.echo(_calibration_line(platt))
 
 
@@ -106,8 +111,9 @@ def _calibration_line(platt: Platt) -> str:
     intercepts = ", ".join(f"{value:+.2f}" for value in platt.intercept)
     return (
         f"slope {platt.slope:.3f}, intercepts {intercepts} on {platt.regions} regions of "
-        f"{platt.pictures} pictures: calibration error {platt.error[0]:.3f} to "
-        f"{platt.error[1]:.3f}, Brier skill {platt.skill[0]:.3f} to {platt.skill[1]:.3f}"
+        f"{platt.pictures} pictures; on the same regions the calibration error falls from "
+        f"{platt.error[0]:.3f} to {platt.error[1]:.3f}, and the Brier skill rises from "
+        f"{platt.skill[0]:.3f} to {platt.skill[1]:.3f}"
     )
 
 
@@ -145,8 +151,10 @@ def detector_card(
         )
     unlearnt = "" if "face" in annotators else "the risk of faces (their places alone), "
     calibrated = ["Its probabilities are not calibrated."]
-    if (runs[-1] / CALIBRATION).exists():
-        platt = Platt(**json.loads((runs[-1] / CALIBRATION).read_text("utf-8")))
+    kept = runs[-1] / CALIBRATION
+    record = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
+    if record.pop("file", None) == weights.path.name:
+        platt = Platt(**record)
         calibrated = [
             "Its risks of regions are calibrated on scenes and sources kept out of training",
             f"(`train calibrate`): {_calibration_line(platt)}.",

@@ -161,7 +161,7 @@ def train_detector(
 
 
 def _crops(examples: Sequence[Example], settings: DetectorTraining) -> list[Batch]:
-    """The same crops for every run of these settings, as they are."""
+    """The same crops for every run of these settings, neither exposed nor negated."""
     if not examples:
         return []
     sampler = Sampler(examples, settings.crop, np.random.default_rng(settings.seed))
