@@ -14,6 +14,7 @@ from PIL import Image
 
 from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.corpus import CorpusImage, Region, Side
+from riskmask.model.data.faces import FaceCheck
 from riskmask.model.data.scenes import Scene
 
 LARGEST = 640  # side of a cut-out in pixels
@@ -54,10 +55,18 @@ class Item:
     make: Callable[[], Picture]
 
 
-def corpus_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Iterator[Item]:
-    """One item per corpus image, cut around its densest annotations."""
+def corpus_items(
+    images: Sequence[CorpusImage], largest: int = LARGEST, *, faces: FaceCheck | None = None
+) -> Iterator[Item]:
+    """One item per corpus image, cut around its densest annotations.
+
+    Args:
+        images: of the corpus.
+        largest: side of a cut-out in pixels.
+        faces: says which faces may be judged; none without it.
+    """
     for image in images:
-        yield Item(f"corpus-{image.path.stem}", partial(cut_picture, image, largest))
+        yield Item(f"corpus-{image.path.stem}", partial(cut_picture, image, largest, faces=faces))
 
 
 def scene_items(
@@ -81,15 +90,19 @@ def _scene_picture(render: Callable[[int], Scene], seed: int) -> Picture:
     )
 
 
-def shrunk_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Iterator[Item]:
+def shrunk_items(
+    images: Sequence[CorpusImage], largest: int = LARGEST, *, faces: FaceCheck | None = None
+) -> Iterator[Item]:
     """A second item of each image with large text, in which that text is small.
 
     Most codecs keep large text and lose small text, and annotated pictures have mostly the first.
+    The arguments are those of :func:`corpus_items`.
     """
     for image in images:
         scale = _shrinking(image)
         if scale is not None:
-            yield Item(f"small-{image.path.stem}", partial(cut_picture, image, largest, scale))
+            make = partial(cut_picture, image, largest, scale, faces=faces)
+            yield Item(f"small-{image.path.stem}", make)
 
 
 def _shrinking(image: CorpusImage) -> float | None:
@@ -112,7 +125,9 @@ def _generator_of(image: CorpusImage) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(image.path.stem.encode()[-8:], "little"))
 
 
-def cut_picture(image: CorpusImage, largest: int, scale: float = 1.0) -> Picture:
+def cut_picture(
+    image: CorpusImage, largest: int, scale: float = 1.0, *, faces: FaceCheck | None = None
+) -> Picture:
     """Cut the part of a corpus image with the most annotated regions and carry them over.
 
     Args:
@@ -120,6 +135,7 @@ def cut_picture(image: CorpusImage, largest: int, scale: float = 1.0) -> Picture
         largest: side of the cut-out at most, in pixels.
         scale: the file is resized by this first, and half of the resized pictures then go
             through a JPEG of quality 75 to 95, as an uploader's thumbnails do.
+        faces: says which faces may be judged; none without it.
     """
     with Image.open(image.path) as opened:
         picture = opened.convert("RGB")
@@ -134,6 +150,7 @@ def cut_picture(image: CorpusImage, largest: int, scale: float = 1.0) -> Picture
             picture = Image.open(buffer).convert("RGB")
     pixels = np.array(picture)
     left, top, right, bottom = _window(image, pixels.shape[1], pixels.shape[0], largest, generator)
+    cut = np.ascontiguousarray(pixels[top:bottom, left:right])
     judgeable: list[KnownRegion] = []
     unjudged: list[KnownRegion] = []
     for region in image.regions:
@@ -145,7 +162,7 @@ def cut_picture(image: CorpusImage, largest: int, scale: float = 1.0) -> Picture
         touches = (corners.max(axis=0) > 0).all() and (
             corners.min(axis=0) < (right - left, bottom - top)
         ).all()
-        if inside and _can_be_judged(region, known):
+        if inside and _can_be_judged(region, known, cut, faces):
             judgeable.append(known)
         elif touches:
             unjudged.append(known)
@@ -154,7 +171,7 @@ def cut_picture(image: CorpusImage, largest: int, scale: float = 1.0) -> Picture
     judgeable = [judgeable[i] for i in order[:MOST_REGIONS]]
     complete = {"text", "face", "symbol"} - ({image.category} - set(image.complete))
     return Picture(
-        image=np.ascontiguousarray(pixels[top:bottom, left:right]),
+        image=cut,
         regions=tuple(judgeable),
         unjudged=tuple(unjudged),
         complete=frozenset(complete),
@@ -191,9 +208,13 @@ def _known(region: Region, left: int, top: int) -> KnownRegion | None:
     )
 
 
-def _can_be_judged(region: Region, known: KnownRegion) -> bool:
+def _can_be_judged(
+    region: Region, known: KnownRegion, cut: NDArray[np.uint8], faces: FaceCheck | None
+) -> bool:
     if region.ignore:
         return False
+    if known.content == "face":
+        return faces is not None and faces(cut, known)
     if known.content == "symbol":
         return known.barcode
     return known.content == "text"
