@@ -24,6 +24,7 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_few_pairs_of_the_examples_become_a_page(tmp_path: Path) -> None:
     out = tmp_path / "annotators.md"
     few = ("--plants", "2", "--harmless", "3", "--near-lossless", "2", "--largest", "192")
+    few += ("--reconstructions", "1")
     done = _run(*few, "--images", "examples", "--out", str(out))
     assert done.returncode == 0, done.stderr
     page = out.read_text(encoding="utf-8")
@@ -33,6 +34,10 @@ def test_a_few_pairs_of_the_examples_become_a_page(tmp_path: Path) -> None:
         assert f"\n| {name} | 2 | " in page
     assert "## Near-lossless encodings" in page
     assert "| PNG | 2 | 100.0%" in page
+    rows = [line for line in page.splitlines() if line.startswith("| hyperprior | ")]
+    assert [row.split(" | ")[1] for row in rows] == ["0", "2", "4", "6"]
+    rates = [float(row.split(" | ")[3]) for row in rows]
+    assert rates == sorted(rates)
 
 
 @pytest.mark.slow

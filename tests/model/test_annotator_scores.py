@@ -10,6 +10,7 @@ import pytest
 from riskmask.model.annotators.base import Finding, KindName
 from riskmask.model.plants.near_lossless import NearLossless
 from riskmask.model.plants.pairs import Pair, Plant
+from riskmask.model.plants.reconstructions import Row, flagged_share
 from riskmask.model.plants.report import Report, write_markdown
 from riskmask.model.plants.score import Outcome, Share, outcome_of, score
 
@@ -93,7 +94,7 @@ def test_the_interval_is_wilson_s() -> None:
 
 def test_the_page_names_the_bars_that_are_missed(tmp_path: Path) -> None:
     clean = NearLossless(Share(97, 100), {"PNG": Share(100, 100)}, {"face": Share(97, 100)})
-    report = Report("python -m …", "pictures", "YuNet", OUTCOMES, clean)
+    report = Report("python -m …", "pictures", "YuNet", OUTCOMES, clean, [_row()])
     write_markdown(report, tmp_path / "docs" / "page.md")
     page = (tmp_path / "docs" / "page.md").read_text(encoding="utf-8")
     assert "| face | 10 | 80.0% (49% to 94%) | 61.5%" in page
@@ -103,3 +104,24 @@ def test_the_page_names_the_bars_that_are_missed(tmp_path: Path) -> None:
     assert "| face | geometry | 0 | 0 | 0 | 2 |" in page
     assert "the bar of 98% is missed" in page
     assert "| face | 1 of 1 | 0 of 1 |" in page  # light noise, untouched
+    assert "| codec | level | pictures | bpp | shape | text |\n" in page  # nobody judged a face
+    assert "| hyperprior | 2 | 2 | 0.30 | 15.0% | 3 of 8 |" in page
+
+
+def test_the_share_of_an_area_counts_cells_once() -> None:
+    one, other = _finding(_mask(0, 0, 10, 10)), _finding(_mask(5, 0, 10, 10))
+    assert flagged_share([], (80, 120)) == 0
+    assert flagged_share([one], (80, 120)) == pytest.approx(100 / 600)
+    assert flagged_share([one, other], (80, 120)) == pytest.approx(150 / 600)
+    whole = _finding(None)  # about its polygon: 40 x 20 pixels
+    assert flagged_share([whole], (80, 120)) == pytest.approx(50 / 600)
+
+
+def _row() -> Row:
+    return Row(
+        codec="hyperprior",
+        level=2,
+        bpp=[0.2, 0.4],
+        areas={"shape": [0.1, 0.2]},
+        regions={"text": [(1, 4), (2, 4)], "face": [(0, 0), (0, 0)]},
+    )

@@ -15,6 +15,7 @@ from PIL import Image
 
 from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.annotators.face import FaceAnnotator
+from riskmask.model.annotators.face_crops import Box
 from riskmask.model.annotators.face_reader import FaceReader
 from riskmask.model.corpus import Corpus
 from riskmask.model.plants.warps import warp
@@ -47,6 +48,10 @@ def hopper() -> Pixels:
         return np.array(opened.convert("RGB"))
 
 
+def _landmarks(reader: FaceReader, image: Pixels, box: Box) -> NDArray[np.float64]:
+    return reader.landmarks(image, reader.detect(image, box).square)
+
+
 def _bump(image: Pixels, at: NDArray[np.float64], by: tuple[float, float], width: float) -> Pixels:
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     weight = np.exp(-((columns - at[0]) ** 2 + (rows - at[1]) ** 2) / (2 * width**2))
@@ -56,7 +61,7 @@ def _bump(image: Pixels, at: NDArray[np.float64], by: tuple[float, float], width
 def test_a_moved_eye_is_a_finding_of_geometry(
     annotator: FaceAnnotator, reader: FaceReader, astronaut: Pixels
 ) -> None:
-    points = reader.landmarks(astronaut, BOX)
+    points = _landmarks(reader, astronaut, BOX)
     between = float(np.linalg.norm(points[:2].mean(axis=0) - points[2:4].mean(axis=0)))
     eye = points[:2].mean(axis=0)
     altered = _bump(astronaut, eye, (0.0, 0.3 * between), 0.32 * between)
@@ -69,12 +74,32 @@ def test_a_moved_eye_is_a_finding_of_geometry(
     assert 0 < finding.severity <= 1
 
 
+@pytest.mark.parametrize("side", [32, 48])
+def test_a_small_face_is_judged_by_the_same_measure(
+    annotator: FaceAnnotator, reader: FaceReader, astronaut: Pixels, side: int
+) -> None:
+    scale = side / (BOX[2] - BOX[0])
+    small = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    box = tuple(scale * v for v in BOX)
+    examination = annotator.examine(small, [_region(*box)])
+    assert list(examination.judged) == [0]
+    noise = np.random.default_rng(1).normal(0, 2, small.shape)
+    assert examination.find(np.clip(small + noise, 0, 255).astype(np.uint8)) == []
+    points = _landmarks(reader, small, box)  # type: ignore[arg-type]
+    between = float(np.linalg.norm(points[:2].mean(axis=0) - points[2:4].mean(axis=0)))
+    moved = _bump(small, points[4], (0.25 * between, 0.0), 0.32 * between)
+    [finding] = examination.find(moved)
+    assert finding.kind == "geometry"
+    [gone] = examination.find(cv2.GaussianBlur(small, (0, 0), 0.4 * between))
+    assert gone.kind == "amplitude"
+
+
 def test_a_face_of_somebody_else_is_found_by_its_embedding(
     annotator: FaceAnnotator, reader: FaceReader, astronaut: Pixels, hopper: Pixels
 ) -> None:
     [theirs] = reader.search(hopper)
-    own = reader.landmarks(astronaut, BOX)
-    matrix, _ = cv2.estimateAffinePartial2D(reader.landmarks(hopper, theirs), own)
+    own = _landmarks(reader, astronaut, BOX)
+    matrix, _ = cv2.estimateAffinePartial2D(_landmarks(reader, hopper, theirs), own)
     laid = cv2.warpAffine(hopper, matrix, astronaut.shape[1::-1], flags=cv2.INTER_AREA)
     altered = astronaut.copy()
     altered[83:170, 179:266] = laid[83:170, 179:266]
@@ -124,9 +149,11 @@ def test_what_is_no_sure_face_in_the_original_is_not_judged(
 def test_a_box_that_reaches_out_of_the_picture_is_no_error(
     annotator: FaceAnnotator, astronaut: Pixels
 ) -> None:
-    cut = np.ascontiguousarray(astronaut[:, 210:])
-    region = _region(-31, 83, 56, 170)
-    assert list(annotator.examine(cut, [region]).judged) == []
+    for left in (190, 222, 260):
+        cut = np.ascontiguousarray(astronaut[:, left:])
+        region = _region(BOX[0] - left, BOX[1], BOX[2] - left, BOX[3])
+        assert annotator.examine(cut, [region]).find(cut) == []
+    assert list(annotator.examine(cut, [region]).judged) == []  # an ear is no face
 
 
 def test_a_detector_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:

@@ -103,6 +103,30 @@ def test_an_icon_that_is_gone_is_a_change_of_amplitude(
     assert finding.severity > 0.9
 
 
+@pytest.mark.parametrize(("family", "name"), FAMILIES)
+def test_a_smear_is_no_other_icon_though_one_fits_it_best(
+    annotator: SymbolAnnotator, bank: GlyphBank, icon: Draw, family: str, name: str
+) -> None:
+    original, region = icon(family, name)
+    smear = _blurred(original, 40 / 3)
+    [finding] = annotator.examine(original, [region]).judge(smear).values()
+    assert finding.kind == "amplitude"
+    assert not finding.high_impact
+    assert finding.evidence.startswith(f"icon '{name}' dissolved")
+
+
+@pytest.mark.parametrize(("strength", "kind"), [(0.2, "amplitude"), (0.7, "shape")])
+def test_another_icon_counts_when_it_is_drawn_with_the_first_one_s_contrast(
+    annotator: SymbolAnnotator, icon: Draw, strength: float, kind: str
+) -> None:
+    original, region = icon("arrows", "up")
+    other, _ = icon("arrows", "left")
+    ground = np.full_like(original, original[0, 0])
+    faint = np.round(ground + strength * (other.astype(float) - ground)).astype(np.uint8)
+    [finding] = annotator.examine(original, [region]).judge(faint).values()
+    assert (finding.kind, finding.high_impact) == (kind, kind == "shape")
+
+
 def test_an_icon_that_is_not_itself_in_the_original_is_not_judged(
     annotator: SymbolAnnotator, icon: Draw
 ) -> None:

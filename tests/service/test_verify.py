@@ -236,4 +236,5 @@ def test_a_face_that_dissolved_is_found(start_server: Callable[..., Any]) -> Non
         )
     [finding] = verification.findings
     assert finding.content is ContentType.FACE
-    assert finding.evidence.startswith("face no longer found")
+    assert finding.kind is ChangeKind.AMPLITUDE
+    assert finding.evidence.startswith("face of somebody else")

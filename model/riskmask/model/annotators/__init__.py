@@ -1,7 +1,8 @@
 """Annotators: what of a reconstruction means something else than the original.
 
 A new annotator is one new file here and one line in :data:`ANNOTATORS`. Those of
-:data:`LABELLERS` judge known regions, and the risk labels are made of their verdicts.
+:data:`LABELLERS` judge known regions, and the risk labels are made of their verdicts; those of
+:data:`OPTIONAL` are used where their model is named.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from riskmask.model.annotators.base import (
     RegionAnnotator,
     RegionExamination,
 )
+from riskmask.model.annotators.caption import CaptionAnnotator
 from riskmask.model.annotators.face import FaceAnnotator
 from riskmask.model.annotators.geometry import GeometryAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
@@ -38,9 +40,15 @@ ANNOTATORS: Mapping[str, Callable[[GlyphBank], Annotator]] = {
     "shape": lambda bank: ShapeAnnotator(),
 }
 
+# Needs a model that nobody ships: an image-to-text model in a local folder.
+OPTIONAL: Mapping[str, Callable[[GlyphBank], Annotator]] = {
+    "caption": lambda bank: CaptionAnnotator(),
+}
+
 __all__ = [
     "ANNOTATORS",
     "LABELLERS",
+    "OPTIONAL",
     "Annotator",
     "Examination",
     "Finding",

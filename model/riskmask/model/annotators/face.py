@@ -1,19 +1,26 @@
-"""Faces: landmarks that moved, a face that is no longer found, or that is somebody else's."""
+"""Faces: landmarks that moved, a face that is no longer found, or that is somebody else's.
+
+Each kind of evidence has its own noise in each face, measured on harmless copies of the original:
+what a copy changes is not held against a reconstruction. A small or turned face whose landmarks
+nobody can place may still be recognised, and is judged by that.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.model.annotators.amplitude import look_at
-from riskmask.model.annotators.base import Finding, KindName, KnownRegion, check_same_size
-from riskmask.model.annotators.face_reader import Box, Face, FaceReader
-from riskmask.model.annotators.registration import register, smooth_grey
+from riskmask.model.annotators.base import Finding, KnownRegion
+from riskmask.model.annotators.face_changes import followed_movement, kind_of_change
+from riskmask.model.annotators.face_crops import Box
+from riskmask.model.annotators.face_reader import Face, FaceReader
+from riskmask.model.annotators.harmless_copies import harmless_copies
+from riskmask.model.annotators.region_verdicts import RegionVerdicts
 
 ENVIRONMENT = "RISKMASK_FACE_DETECTOR"
 
@@ -21,11 +28,26 @@ MOVED = 0.08  # of the distance between the eyes
 SAME = 0.6  # distance of embeddings under which dlib calls two faces one person
 FOUND = 0.75  # sureness of the detector on the original that makes its silence mean something
 LOST = 0.35  # sureness under which the face is no longer one
-STEADY = 0.5  # share of these limits that a harmless copy may use up, or the face is not judged
-EXPLAINED = 0.4  # share of the difference that may be left once the movement is undone
-DISSOLVED = 0.5  # share of the fine detail in its middle under which a face faded
-_HARMLESS = 90  # JPEG quality of the harmless copy
-_SMALLEST = 24  # pixels a side; below, dlib's landmarks are guesses
+STEADY = 0.5  # share of SAME that a harmless copy may use up, or the face is not judged
+NOISE = 3.0  # times the movement in harmless copies, which a moved landmark must exceed
+PLACED = 0.1  # of the distance between the eyes: dlib's landmarks that spread further fit nowhere
+_SMALLEST = 24  # pixels a side; below, an eye has two pixels
+
+
+@dataclass(frozen=True)
+class Known:
+    """A face of the original.
+
+    Attributes:
+        face: as read there.
+        square: where it is read.
+        limits: movements of dlib's landmarks and of YuNet's, over the distance between the eyes,
+            from which on they mean something.
+    """
+
+    face: Face
+    square: Box
+    limits: tuple[float, float]
 
 
 class FaceAnnotator:
@@ -47,23 +69,36 @@ class FaceAnnotator:
     ) -> FaceExamination:
         """Read the original; a face that a harmless copy would already change is left out."""
         boxes = {
-            i: _box(region, original)
+            i: box_of(region, original)
             for i, region in enumerate(regions)
             if region.content == "face"
         }
-        boxes = {i: box for i, box in boxes.items() if _side(box) >= _SMALLEST}
-        faces = {i: self._reader.read(original, box) for i, box in boxes.items()}
-        if faces:
-            copy = _harmless_copy(original)
-            faces = {
-                i: face
-                for i, face in faces.items()
-                if _steady(face, self._reader.read(copy, boxes[i]))
-            }
-        return FaceExamination(self._reader, original, regions, boxes, faces)
+        boxes = {i: box for i, box in boxes.items() if side_of(box) >= _SMALLEST}
+        copies = harmless_copies(original) if boxes else []
+        known = {i: self._know(original, copies, box) for i, box in boxes.items()}
+        faces = {i: face for i, face in known.items() if face is not None}
+        return FaceExamination(self._reader, original, regions, faces)
+
+    def _know(
+        self, original: NDArray[np.uint8], copies: Sequence[NDArray[np.uint8]], box: Box
+    ) -> Known | None:
+        found = self._reader.detect(original, box)
+        if found.sureness < FOUND:
+            return None
+        face = self._reader.read(original, found.square)
+        again = [self._reader.read(copy, found.square) for copy in copies]
+        if min(f.sureness for f in (face, *again)) < FOUND:
+            return None
+        if max(distance(face, copy) for copy in again) > STEADY * SAME:
+            return None
+        ours = max(MOVED, NOISE * max(landmark_movement(face, copy) for copy in again))
+        theirs = max(MOVED, NOISE * max(point_movement(face, copy) for copy in again))
+        if face.spread > PLACED * face.between_eyes:
+            ours = float("inf")
+        return Known(face, found.square, (ours, theirs))
 
 
-class FaceExamination:
+class FaceExamination(RegionVerdicts):
     """An original whose faces are known."""
 
     def __init__(
@@ -71,49 +106,26 @@ class FaceExamination:
         reader: FaceReader,
         original: NDArray[np.uint8],
         regions: Sequence[KnownRegion],
-        boxes: Mapping[int, Box],
-        faces: Mapping[int, Face],
+        faces: Mapping[int, Known],
     ) -> None:
+        super().__init__(original, regions, faces)
         self._reader = reader
-        self._original = original
-        self._regions = regions
-        self._boxes = boxes
         self._faces = faces
 
-    @property
-    def judged(self) -> Sequence[int]:
-        """Indices of the faces read surely in the original."""
-        return tuple(self._faces)
-
-    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
-        """All findings, in the order of the regions."""
-        found = self.judge(reconstruction)
-        return [found[index] for index in sorted(found)]
-
-    def judge(
-        self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
+    def _compare(
+        self, reconstruction: NDArray[np.uint8], indices: Sequence[int]
     ) -> Mapping[int, Finding]:
         """Findings where a face is lost, somebody else's, or has other proportions."""
-        check_same_size(self._original, reconstruction)
-        wanted = set(self._faces if regions is None else regions)
-        findings: dict[int, Finding] = {}
-        for index in wanted & set(self._faces):
-            finding = self._judge_face(reconstruction, index)
-            if finding is not None:
-                findings[index] = finding
-        return findings
+        judged = ((i, self._judge_face(reconstruction, i)) for i in indices)
+        return {index: finding for index, finding in judged if finding is not None}
 
     def _judge_face(self, reconstruction: NDArray[np.uint8], index: int) -> Finding | None:
-        before = self._faces[index]
-        after = self._reader.read(reconstruction, self._boxes[index])
-        apart = float(np.linalg.norm(after.embedding - before.embedding))
-        moved = landmark_movement(before, after)
-        others = [
-            float(np.linalg.norm(after.embedding - face.embedding))
-            for other, face in self._faces.items()
-            if other != index
-        ]
-        unlike = after.sureness < LOST or apart > SAME or min(others, default=apart) < apart
+        known = self._faces[index]
+        before, after = known.face, self._reader.read(reconstruction, known.square)
+        apart = distance(before, after)
+        nearest = min(
+            (distance(other.face, after) for other in self._strangers(index)), default=np.inf
+        )
         if after.sureness < LOST:
             severity = 1.0
             evidence = (
@@ -124,88 +136,74 @@ class FaceExamination:
             evidence = (
                 f"face of somebody else: distance {apart:.2f}, the same person is below {SAME}"
             )
-        elif unlike:
+        elif nearest < apart:
             severity = min(apart / SAME, 1.0)
             evidence = (
-                f"face like another one of the picture: distance {min(others):.2f} to that, "
+                f"face like another one of the picture: distance {nearest:.2f} to that, "
                 f"{apart:.2f} to its own"
             )
-        elif moved > MOVED:
-            severity = min(moved / (4 * MOVED), 1.0)
-            evidence = f"landmarks moved by {moved:.0%} of the distance between the eyes"
         else:
+            return self._movement(reconstruction, index, after)
+        kind = kind_of_change(self._original, reconstruction, known.square)
+        return self._finding(index, kind, severity, evidence, high_impact=False)
+
+    def _strangers(self, index: int) -> list[Known]:
+        """Other faces of the picture, of other people."""
+        own = self._faces[index].face
+        others = (known for other, known in self._faces.items() if other != index)
+        return [known for known in others if distance(own, known.face) > SAME]
+
+    def _movement(
+        self, reconstruction: NDArray[np.uint8], index: int, after: Face
+    ) -> Finding | None:
+        """A finding where landmarks of what is still the same face moved."""
+        known = self._faces[index]
+        before = known.face
+        landmarks = np.concatenate([before.landmarks, before.points])
+        followed = followed_movement(self._original, reconstruction, known.square, landmarks)
+        found_again = (landmark_movement(before, after), point_movement(before, after))
+        counted = [m for m, limit in zip(found_again, known.limits, strict=True) if m > limit]
+        moved = max(followed, *counted) if counted else followed
+        if moved <= MOVED:
             return None
-        return Finding(
-            region=index,
-            content="face",
-            kind=self._kind(reconstruction, index, unlike),
-            high_impact=False,
-            severity=severity,
-            evidence=evidence,
-            polygon=self._regions[index].polygon,
+        kind = (
+            "geometry"
+            if followed > MOVED
+            else kind_of_change(self._original, reconstruction, known.square)
         )
+        evidence = f"landmarks moved by {moved:.0%} of the distance between the eyes"
+        severity = min(moved / (4 * MOVED), 1.0)
+        return self._finding(index, kind, severity, evidence, high_impact=False)
 
-    def _kind(self, reconstruction: NDArray[np.uint8], index: int, unlike: bool) -> KindName:
-        """What happened to a face; ``unlike`` where it is not the same face any more.
 
-        Faded where the detail is gone. Other proportions are a movement; so is another face where
-        undoing a movement would give back the first.
-        """
-        one, other = (
-            _inside(image, self._boxes[index], 0.2) for image in (self._original, reconstruction)
-        )
-        was, now = (float(np.sqrt((look_at(part).detail ** 2).mean())) for part in (one, other))
-        if now < DISSOLVED * was:
-            return "amplitude"
-        if not unlike:
-            return "geometry"
-        one, other = (
-            _inside(image, self._boxes[index], 0.0) for image in (self._original, reconstruction)
-        )
-        found = register(smooth_grey(one), smooth_grey(other))
-        return "geometry" if found.after.sum() < EXPLAINED * found.before.sum() else "shape"
+def distance(one: Face, other: Face) -> float:
+    """Distance of two faces' embeddings."""
+    return float(np.linalg.norm(one.embedding - other.embedding))
 
 
 def landmark_movement(before: Face, after: Face) -> float:
-    """The furthest that a landmark moved, as a share of the distance between the eyes."""
-    shared = min(len(before.landmarks), len(after.landmarks))
-    steps = np.linalg.norm(after.landmarks[:shared] - before.landmarks[:shared], axis=1)
-    return float(steps.max() / max(before.between_eyes, 1.0))
+    """The furthest that one of dlib's landmarks moved, over the distance between the eyes."""
+    return _furthest(before.landmarks, after.landmarks) / max(before.between_eyes, 1.0)
 
 
-def _steady(face: Face, copy: Face) -> bool:
-    """Whether a harmless copy leaves the face well within all limits."""
-    return (
-        min(face.sureness, copy.sureness) >= FOUND
-        and face.spread <= STEADY * MOVED * face.between_eyes
-        and landmark_movement(face, copy) <= STEADY * MOVED
-        and float(np.linalg.norm(face.embedding - copy.embedding)) <= STEADY * SAME
-    )
+def point_movement(before: Face, after: Face) -> float:
+    """The same of YuNet's; 0 where it found one of the faces not."""
+    if len(before.points) != len(after.points) or not len(before.points):
+        return 0.0
+    return _furthest(before.points, after.points) / max(before.between_eyes, 1.0)
 
 
-def _harmless_copy(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    written, stream = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _HARMLESS])
-    if not written:
-        raise ValueError("OpenCV cannot write a JPEG of this picture")
-    copy = cv2.imdecode(stream, cv2.IMREAD_COLOR)
-    return np.ascontiguousarray(copy[:, :, ::-1], dtype=np.uint8)
+def _furthest(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(other - one, axis=1).max())
 
 
-def _box(region: KnownRegion, image: NDArray[np.uint8]) -> Box:
+def box_of(region: KnownRegion, image: NDArray[np.uint8]) -> Box:
     """The box around a region, as far as it lies in the image."""
     corners = np.clip(np.asarray(region.polygon, dtype=np.float64), 0, image.shape[1::-1])
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     return float(left), float(top), float(right), float(bottom)
 
 
-def _inside(image: NDArray[np.uint8], box: Box, margin: float) -> NDArray[np.uint8]:
-    """What lies in a box, a share of its sides left out all around."""
-    left, top, right, bottom = box
-    across, down = margin * (right - left), margin * (bottom - top)
-    rows = slice(round(top + down), round(bottom - down))
-    columns = slice(round(left + across), round(right - across))
-    return np.ascontiguousarray(image[rows, columns])
-
-
-def _side(box: Box) -> float:
+def side_of(box: Box) -> float:
+    """The shorter side of a box."""
     return min(box[2] - box[0], box[3] - box[1])

@@ -2,23 +2,31 @@
 
 Rendered icons are compared with every other icon of their family, drawn at the same place and
 size; barcodes are decoded.
+
+An icon that no longer is the best match of its place has changed in either of two ways. Another
+one is there (shape) where another is *drawn* as the first one was: with a good part of its
+contrast, and matching its place about as well as the first matched its own. Otherwise the icon
+dissolved (amplitude), although one of some hundred glyphs always fits the smear best: correlation
+does not see contrast, so the best fit alone says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from riskmask.model.annotators.base import Finding, Glyph, KindName, KnownRegion
+from riskmask.model.annotators.base import Finding, Glyph, KnownRegion
 from riskmask.model.annotators.glyphs import GlyphBank
+from riskmask.model.annotators.region_verdicts import RegionVerdicts
 
 MATCH = 0.55  # correlation with its own glyph under which nobody would call it that glyph
 MARGIN = 0.03  # how far ahead of every other glyph the original's own must be to be judged
 FADED = 0.35  # share of the original's contrast under which a glyph counts as gone
+DRAWN = 0.8  # share of the first glyph's correlation that another one needs to be there instead
 
 
 @dataclass(frozen=True)
@@ -28,13 +36,15 @@ class Match:
     Attributes:
         own, other: correlation in [-1, 1].
         other_name: the best other glyph's name.
-        contrast: strength of the own glyph, in grey values from no ink to full ink.
+        contrast, other_contrast: strength of both, in grey values from no ink to full ink: the
+            slope of a straight line from coverage to picture.
     """
 
     own: float
     other: float
     other_name: str
     contrast: float
+    other_contrast: float
 
 
 class SymbolAnnotator:
@@ -63,83 +73,76 @@ class SymbolAnnotator:
                 known = region.transcription
                 if payload is not None and (known is None or payload.strip() == known.strip()):
                     payloads[index] = payload
-        return SymbolExamination(self._bank, regions, matches, payloads)
+        return SymbolExamination(self._bank, original, regions, matches, payloads)
 
 
-class SymbolExamination:
+class SymbolExamination(RegionVerdicts):
     """An original whose recognisable symbols are known."""
 
     def __init__(
         self,
         bank: GlyphBank,
+        original: NDArray[np.uint8],
         regions: Sequence[KnownRegion],
         matches: Mapping[int, Match],
         payloads: Mapping[int, str],
     ) -> None:
+        super().__init__(original, regions, (*matches, *payloads))
         self._bank = bank
-        self._regions = regions
         self._matches = matches
         self._payloads = payloads
 
-    @property
-    def judged(self) -> Sequence[int]:
-        """Indices of the regions recognised in the original."""
-        return (*self._matches, *self._payloads)
-
-    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
-        """All findings, in the order of the regions."""
-        found = self.judge(reconstruction)
-        return [found[index] for index in sorted(found)]
-
-    def judge(
-        self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
+    def _compare(
+        self, reconstruction: NDArray[np.uint8], indices: Sequence[int]
     ) -> Mapping[int, Finding]:
         """Findings where a glyph matches another better, fades away, or a barcode is lost."""
-        wanted = set(self.judged if regions is None else regions)
-        findings: dict[int, Finding] = {}
-        for index in wanted & set(self._matches):
-            found = self._judge_glyph(reconstruction, index)
-            if found is not None:
-                findings[index] = found
-        for index in wanted & set(self._payloads):
-            payload = decode_barcode(reconstruction, self._regions[index])
-            truth = self._payloads[index]
-            if payload != truth:
-                shown = "does not decode" if payload is None else f"'{payload}'"
-                findings[index] = self._finding(
-                    index, "shape", payload is not None, 1.0, f"barcode '{truth}' → {shown}"
-                )
-        return findings
+        judged = (
+            (i, (self._barcode if i in self._payloads else self._glyph)(reconstruction, i))
+            for i in indices
+        )
+        return {index: finding for index, finding in judged if finding is not None}
 
-    def _judge_glyph(self, reconstruction: NDArray[np.uint8], index: int) -> Finding | None:
+    def _barcode(self, reconstruction: NDArray[np.uint8], index: int) -> Finding | None:
+        payload = decode_barcode(reconstruction, self._regions[index])
+        truth = self._payloads[index]
+        if payload == truth:
+            return None
+        shown = "does not decode" if payload is None else f"'{payload}'"
+        evidence = f"barcode '{truth}' → {shown}"
+        return self._finding(index, "shape", 1.0, evidence, high_impact=payload is not None)
+
+    def _glyph(self, reconstruction: NDArray[np.uint8], index: int) -> Finding | None:
         glyph = self._regions[index].glyph
         assert glyph is not None  # only glyphs are matched
         before = self._matches[index]
         after = match_glyph(reconstruction, glyph, self._bank)
-        if after.other > after.own and after.other >= MATCH:
+        if is_drawn_instead(before, after):
             evidence = f"icon '{glyph.name}' → looks like '{after.other_name}'"
-            return self._finding(index, "shape", True, 1.0, evidence)
-        if abs(after.contrast) < FADED * abs(before.contrast) or after.own < MATCH:
+            return self._finding(index, "shape", 1.0, evidence, high_impact=True)
+        faded = abs(after.contrast) < FADED * abs(before.contrast)
+        mistaken = after.other > after.own and after.other >= MATCH
+        if faded or mistaken or after.own < MATCH:
             severity = 1.0 - max(after.own, 0.0)
             evidence = (
                 f"icon '{glyph.name}' dissolved: correlation {before.own:.2f} → {after.own:.2f}, "
                 f"contrast {abs(before.contrast):.0f} → {abs(after.contrast):.0f}"
             )
-            return self._finding(index, "amplitude", False, severity, evidence)
+            return self._finding(index, "amplitude", severity, evidence, high_impact=False)
         return None
 
-    def _finding(
-        self, index: int, kind: KindName, high_impact: bool, severity: float, evidence: str
-    ) -> Finding:
-        return Finding(
-            region=index,
-            content="symbol",
-            kind=kind,
-            high_impact=high_impact,
-            severity=severity,
-            evidence=evidence,
-            polygon=self._regions[index].polygon,
-        )
+
+def is_drawn_instead(before: Match, after: Match) -> bool:
+    """Whether another glyph is there as plainly as the own one was before.
+
+    It must be ahead of the own one by the margin that the original was judged with, keep as much
+    contrast as a glyph that is not faded, and reach most of the correlation of the original's own
+    match, which what lies behind the icon may have kept below 1.
+    """
+    return (
+        after.other >= after.own + MARGIN
+        and after.other >= max(MATCH, DRAWN * before.own)
+        and after.other_contrast >= FADED * abs(before.contrast)
+    )
 
 
 def match_glyph(image: NDArray[np.uint8], glyph: Glyph, bank: GlyphBank) -> Match:
@@ -162,28 +165,33 @@ def match_glyph(image: NDArray[np.uint8], glyph: Glyph, bank: GlyphBank) -> Matc
     axis = np.asarray(glyph.ink, dtype=np.float32) - ground_colour
     length = float(np.linalg.norm(axis))
     if length < 1:
-        return Match(0.0, 0.0, "", 0.0)
+        return Match(0.0, 0.0, "", 0.0, 0.0)
     projected = (patch - ground_colour) @ (axis / length)
 
     flat = coverage.reshape(len(names), -1)
     centred = flat - flat.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centred, axis=1) + 1e-6
     scores = np.full(len(names), -1.0, dtype=np.float32)
-    contrast = 0.0
+    slopes = np.zeros(len(names), dtype=np.float32)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             shifted = np.roll(projected, (dy, dx), axis=(0, 1)).ravel()
             shifted = shifted - shifted.mean()
             products = centred @ shifted
             correlations = products / (norms * (np.linalg.norm(shifted) + 1e-6))
-            if correlations[own] > scores[own]:
-                contrast = float(products[own] / norms[own] ** 2)
+            slopes = np.where(correlations > scores, products / norms**2, slopes)
             scores = np.maximum(scores, correlations)
     # Drawings that are nearly the same (an outline and its twin) are not told apart.
     twins = (centred @ centred[own]) / (norms * norms[own]) > 0.9
     rivals = np.where(twins, -1.0, scores)
     best = int(np.argmax(rivals))
-    return Match(float(scores[own]), float(rivals[best]), names[best], contrast)
+    return Match(
+        own=float(scores[own]),
+        other=float(rivals[best]),
+        other_name=names[best],
+        contrast=float(slopes[own]),
+        other_contrast=float(slopes[best]),
+    )
 
 
 def decode_barcode(image: NDArray[np.uint8], region: KnownRegion) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.model.annotators.base import Finding, KindName, KnownRegion
+from riskmask.model.annotators.base import Finding, KnownRegion
 from riskmask.model.annotators.recogniser import Reading, Recogniser, comparable
+from riskmask.model.annotators.region_verdicts import RegionVerdicts
 
 SURE = 0.9  # confidence that stands in for a transcription where nobody wrote one down
 LEGIBLE = 0.6  # a changed reading this sure looks like a word: another symbol, not a smear
@@ -44,35 +45,28 @@ class TextAnnotator:
             wanted = comparable(truth)
             if wanted and wanted == comparable(one.text) == comparable(two.text):
                 truths[index] = truth
-        return TextExamination(self._recogniser, regions, truths)
+        return TextExamination(self._recogniser, original, regions, truths)
 
 
-class TextExamination:
+class TextExamination(RegionVerdicts):
     """An original whose legible text is known."""
 
     def __init__(
-        self, recogniser: Recogniser, regions: Sequence[KnownRegion], truths: Mapping[int, str]
+        self,
+        recogniser: Recogniser,
+        original: NDArray[np.uint8],
+        regions: Sequence[KnownRegion],
+        truths: Mapping[int, str],
     ) -> None:
+        super().__init__(original, regions, truths)
         self._recogniser = recogniser
-        self._regions = regions
         self._truths = truths
 
-    @property
-    def judged(self) -> Sequence[int]:
-        """Indices of the regions read right in the original."""
-        return tuple(self._truths)
-
-    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
-        """All findings, in the order of the regions."""
-        found = self.judge(reconstruction)
-        return [found[index] for index in sorted(found)]
-
-    def judge(
-        self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
+    def _compare(
+        self, reconstruction: NDArray[np.uint8], indices: Sequence[int]
     ) -> Mapping[int, Finding]:
         """Findings where neither cropping gives the original's string any more."""
-        wanted = set(self._truths if regions is None else regions)
-        doubtful = [i for i in self._truths if i in wanted]
+        doubtful = list(indices)
         readings: dict[int, Reading] = {}
         for margin in _MARGINS:
             polygons = [self._regions[i].polygon for i in doubtful]
@@ -87,20 +81,17 @@ class TextExamination:
                 for i, reading in wrong
             }
             doubtful = list(readings)
-        return {i: self._finding(i, reading) for i, reading in readings.items()}
+        return {i: self._changed(i, reading) for i, reading in readings.items()}
 
-    def _finding(self, index: int, reading: Reading) -> Finding:
+    def _changed(self, index: int, reading: Reading) -> Finding:
         truth = self._truths[index]
         legible = bool(comparable(reading.text)) and reading.confidence >= LEGIBLE
-        kind: KindName = "shape" if legible else "amplitude"
         shown = f"'{reading.text}'" if legible else "illegible"
         similarity = SequenceMatcher(None, comparable(truth), comparable(reading.text)).ratio()
-        return Finding(
-            region=index,
-            content="text",
-            kind=kind,
+        return self._finding(
+            index,
+            "shape" if legible else "amplitude",
+            1.0 - similarity,
+            f"'{truth}' → {shown}",
             high_impact=legible,
-            severity=1.0 - similarity,
-            evidence=f"'{truth}' → {shown}",
-            polygon=self._regions[index].polygon,
         )

@@ -14,8 +14,7 @@ from riskmask.model.annotators.base import (
     RegionExamination,
 )
 from riskmask.model.annotators.face_reader import FaceReader
-
-SURE = 0.75  # of dlib's frontal detector, that the box holds a face
+from riskmask.model.data.faces import SecondDetector
 
 
 class ConfirmedFaces:
@@ -31,7 +30,7 @@ class ConfirmedFaces:
     def __init__(self, annotator: RegionAnnotator) -> None:
         self.name = annotator.name
         self._annotator = annotator
-        self._reader = FaceReader()
+        self._confirms = SecondDetector(FaceReader())
 
     def examine(
         self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]
@@ -40,12 +39,6 @@ class ConfirmedFaces:
         examination = self._annotator.examine(original, regions)
         confirmed = [i for i in examination.judged if self._confirms(original, regions[i])]
         return _Confirmed(examination, confirmed)
-
-    def _confirms(self, original: NDArray[np.uint8], region: KnownRegion) -> bool:
-        corners = np.asarray(region.polygon)
-        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
-        face = self._reader.read(original, (left, top, right, bottom))
-        return face.sureness >= SURE
 
 
 class _Confirmed:

@@ -7,11 +7,20 @@ reported comes from the test side. Without the corpus it plants in a folder of p
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from riskmask.model.annotators.base import KnownRegion
+    from riskmask.model.corpus import CorpusImage, Side
+    from riskmask.model.plants.pairs import Pixels
+
+    # Pictures with their regions, and how many there are.
+    Pictures = tuple[Iterator[tuple[Pixels, tuple[KnownRegion, ...]]], int]
 
 
 def main(
@@ -30,6 +39,9 @@ def main(
     near_lossless: Annotated[
         int, typer.Option(help="Pictures for the near-lossless encodings; 0 for none.")
     ] = 150,
+    reconstructions: Annotated[
+        int, typer.Option(help="Pictures of that side for real codecs; 0 for none.")
+    ] = 20,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
     largest: Annotated[int, typer.Option(help="Side of a cut-out in pixels.")] = 384,
     out: Annotated[Path, typer.Option(help="The tables, as Markdown.")] = Path(
@@ -40,6 +52,8 @@ def main(
     from riskmask.model.annotators import ANNOTATORS
     from riskmask.model.annotators.face import ENVIRONMENT as DETECTOR
     from riskmask.model.annotators.face_reader import FaceReader
+    from riskmask.model.codecs import classic_codec, packaged_hyperprior
+    from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.corpus import ENVIRONMENT, Corpus
     from riskmask.model.plants.garden import PLANTED, Garden
     from riskmask.model.plants.near_lossless import (
@@ -48,6 +62,7 @@ def main(
         folder_pictures,
         measure_near_lossless,
     )
+    from riskmask.model.plants.reconstructions import measure_reconstructions
     from riskmask.model.plants.report import Report, write_markdown
     from riskmask.model.plants.score import outcome_of
     from riskmask.model.plants.sources import corpus_sources, folder_sources
@@ -62,9 +77,9 @@ def main(
     folder = images or Path("examples")
     detector = os.environ.get(DETECTOR)
     reader = FaceReader(Path(detector) if detector else None)
+    which: Side = "test" if side == "test" else "train"
     if found is not None:
-        which = "test" if side == "test" else "train"
-        sources = corpus_sources(found, which, fonts or (), largest)  # type: ignore[arg-type]
+        sources = corpus_sources(found, which, fonts or (), largest)
     else:
         sources = folder_sources(folder, fonts or (), largest, reader)
     annotators = {name: ANNOTATORS[name](sources.bank) for name in PLANTED}
@@ -77,22 +92,33 @@ def main(
             for name, annotator in annotators.items():
                 findings = annotator.examine(pair.original, pair.regions).find(pair.altered)
                 outcomes.append(outcome_of(name, pair, findings))
+
+    def pictures(of: Sequence[CorpusImage], count: int) -> Pictures:
+        if found is None:
+            return folder_pictures(sources, count), count
+        picked = evenly_picked(of, count)
+        return corpus_pictures(picked, largest), len(picked)
+
     measured = None
-    if near_lossless and found is not None:
-        picked = evenly_picked(found, near_lossless)
-        pictures = corpus_pictures(picked, largest)
-        measured = measure_near_lossless(pictures, len(picked), annotators)
-    elif near_lossless:
-        pictures = folder_pictures(sources, near_lossless)
-        measured = measure_near_lossless(pictures, near_lossless, annotators)
+    if near_lossless:
+        everything = found.images if found is not None else ()
+        measured = measure_near_lossless(*pictures(everything, near_lossless), annotators)
+    rows = None
+    if reconstructions:
+        one_side = tuple(found.select(which)) if found is not None else ()
+        neural, classic = Hyperprior.load(packaged_hyperprior()), classic_codec("jpeg")
+        some = pictures(one_side, reconstructions)
+        rows = measure_reconstructions(*some, annotators, neural, classic)
     where = f"--side {side}" if found is not None else f"--images {folder.name}"
     report = Report(
         command=f"python -m riskmask.model.plants {where} --plants {plants} --harmless {harmless} "
-        f"--near-lossless {near_lossless} --seed {seed} --largest {largest}",
+        f"--near-lossless {near_lossless} --reconstructions {reconstructions} --seed {seed} "
+        f"--largest {largest}",
         sources=sources.name,
         detector="YuNet" if detector else "dlib's frontal detector",
         outcomes=outcomes,
         near_lossless=measured,
+        reconstructions=rows,
     )
     write_markdown(report, out)
     typer.echo(out.read_text(encoding="utf-8"))

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.base import KnownRegion
-from riskmask.model.annotators.face_reader import Box, FaceReader
+from riskmask.model.annotators.face_crops import Box
+from riskmask.model.annotators.face_reader import FaceReader
+from riskmask.model.data.faces import SecondDetector
 from riskmask.model.data.planes import cells_of_polygon
 from riskmask.model.plants.pairs import Pixels, Plant
 from riskmask.model.plants.warps import Displacement, warp
@@ -36,12 +38,20 @@ class Portrait:
 def plant_face(
     portrait: Portrait, other: Portrait, reader: FaceReader, generator: np.random.Generator
 ) -> tuple[Pixels, Plant] | None:
-    """Warp a face at its landmarks, put another one in its place, or dissolve it."""
+    """Warp a face at its landmarks, put another one in its place, or dissolve it.
+
+    None where a face is none to the second detector: nothing of a wheel is a landmark.
+    """
+    known = SecondDetector(reader)
+    if not known(portrait.image, portrait.region):
+        return None
     ways = ["landmark moved", "face swapped", "face dissolved"]
     what = str(generator.choice(ways, p=[0.5, 0.3, 0.2]))
-    if what == "face swapped" and other.path == portrait.path:
+    if what == "face swapped" and (
+        other.path == portrait.path or not known(other.image, other.region)
+    ):
         return None
-    points = reader.landmarks(portrait.image, portrait.box)
+    points = _landmarks(portrait, reader)
     eyes = np.stack([points[:2].mean(axis=0), points[2:4].mean(axis=0)])
     between = float(np.linalg.norm(eyes[1] - eyes[0]))
     if between < 8:
@@ -50,7 +60,7 @@ def plant_face(
     if what == "landmark moved":
         altered, kind = _landmark_moved(portrait.image, points, between, generator), "geometry"
     elif what == "face swapped":
-        theirs = reader.landmarks(other.image, other.box)
+        theirs = _landmarks(other, reader)
         altered, kind = _swapped(portrait, other.image, points, theirs), "shape"
     else:
         weight = _oval(size, portrait.box)
@@ -58,6 +68,11 @@ def plant_face(
         altered, kind = _mix(portrait.image, blurred.astype(np.float32), weight), "amplitude"
     mask = cells_of_polygon(portrait.region.polygon, size)
     return altered, Plant("face", what, kind, mask)  # type: ignore[arg-type]
+
+
+def _landmarks(portrait: Portrait, reader: FaceReader) -> NDArray[np.float64]:
+    square = reader.detect(portrait.image, portrait.box).square
+    return reader.landmarks(portrait.image, square)
 
 
 def _landmark_moved(

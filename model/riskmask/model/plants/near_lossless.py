@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from riskmask.model.annotators.base import Annotator, KnownRegion
-from riskmask.model.corpus import Corpus, CorpusImage
+from riskmask.model.corpus import CorpusImage
 from riskmask.model.data.items import cut_picture
 from riskmask.model.plants.harmless import psnr, recoded
 from riskmask.model.plants.pairs import Pixels
@@ -75,10 +75,10 @@ def measure_near_lossless(
     )
 
 
-def evenly_picked(corpus: Corpus, count: int) -> Sequence[CorpusImage]:
-    """So many images of the whole corpus, at equal distances in its index."""
-    places = np.linspace(0, len(corpus.images) - 1, min(count, len(corpus.images)))
-    return [corpus.images[round(place)] for place in places]
+def evenly_picked(images: Sequence[CorpusImage], count: int) -> Sequence[CorpusImage]:
+    """So many of these images, at equal distances in their order."""
+    places = np.linspace(0, len(images) - 1, min(count, len(images)))
+    return [images[round(place)] for place in places]
 
 
 def corpus_pictures(

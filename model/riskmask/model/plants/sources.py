@@ -9,16 +9,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from riskmask.model.annotators.face_reader import Box, FaceReader
+from riskmask.model.annotators.face import side_of
+from riskmask.model.annotators.face_crops import Box
+from riskmask.model.annotators.face_reader import FaceReader
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.corpus import Corpus, Icon, Side
+from riskmask.model.data.faces import SMALLEST
 from riskmask.model.data.items import scene_fonts
 from riskmask.model.data.scenes import SceneRenderer
 from riskmask.model.plants.faces import Portrait
 from riskmask.model.plants.pairs import Pixels
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-_FACE_SIDE = 40  # pixels of a face that is worth planting in
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def corpus_sources(corpus: Corpus, side: Side, folders: Sequence[Path], largest:
         for region in image.regions
         if region.content == "face" and not region.ignore
         for x, y, width, height in [region.box]
-        if min(width, height) >= _FACE_SIDE
+        if min(width, height) >= SMALLEST
     ]
     bank = GlyphBank(icon for icon in corpus.icons if icon.side == side)
     fonts = scene_fonts(folders, side)
@@ -105,7 +107,7 @@ def folder_sources(
         with Image.open(path) as opened:
             image = np.array(opened.convert("RGB"))
         found = reader.search(image)
-        faces += [FaceBox(path, box) for box in found if _side(box) >= _FACE_SIDE]
+        faces += [FaceBox(path, box) for box in found if side_of(box) >= SMALLEST]
     icons = sorted((Path(__file__).parent / "icons").glob("*.svg"))
     bank = GlyphBank(Icon(path, path.stem.split("__")[0], "riskmask") for path in icons)
     renderer = SceneRenderer(photographs, scene_fonts(folders), bank, size=largest)
@@ -117,7 +119,7 @@ def cut_portrait(face: FaceBox, largest: int) -> Portrait:
     with Image.open(face.path) as opened:
         picture = opened.convert("RGB")
     box = np.array(face.box)
-    scale = min(0.4 * largest / max(_side(face.box), 1.0), 1.0)
+    scale = min(0.4 * largest / max(side_of(face.box), 1.0), 1.0)
     if scale < 1:
         size = round(picture.width * scale), round(picture.height * scale)
         picture, box = picture.resize(size, Image.Resampling.LANCZOS), box * scale
@@ -127,7 +129,3 @@ def cut_portrait(face: FaceBox, largest: int) -> Portrait:
     image = np.array(picture.crop((left, top, left + width, top + height)))
     moved = box - [left, top, left, top]
     return Portrait(image, (moved[0], moved[1], moved[2], moved[3]), face.path)
-
-
-def _side(box: Box) -> float:
-    return min(box[2] - box[0], box[3] - box[1])
