@@ -11,7 +11,7 @@ from PIL import Image
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.annotators.symbol import match_glyph
 from riskmask.model.data.items import scene_fonts, scene_items
-from riskmask.model.data.scenes import SceneRenderer
+from riskmask.model.data.scenes import SceneRenderer, TextMark
 from riskmask.model.data.wording import draw_string
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -62,6 +62,24 @@ def test_text_carries_its_transcription_and_icons_their_glyph(renderer: SceneRen
             corners = np.asarray(region.polygon)
             assert corners.min(axis=0).tolist() == [x, y]
             assert corners.max(axis=0).tolist() == [x + width, y + height]
+
+
+def test_no_part_of_a_line_vanishes(bank: GlyphBank) -> None:
+    pages = SceneRenderer(
+        sorted(EXAMPLES.glob("*.jpg")), scene_fonts([]), bank, size=512, plain=True
+    )
+    lines = 0
+    for seed in range(12):
+        composition = pages.compose(seed)
+        for mark in composition.marks:
+            if not isinstance(mark, TextMark):
+                continue
+            lines += 1
+            ground = np.asarray(composition.ground.crop(mark.box), dtype=float)
+            letters = max(ground.shape[1] // ground.shape[0], 1)
+            for part in np.array_split(ground, letters, axis=1):
+                assert np.abs(part.mean(axis=(0, 1)) - mark.ink).max() >= 24
+    assert lines > 60
 
 
 def test_most_icons_are_recognised_where_the_scene_says(

@@ -29,6 +29,7 @@ LINES = (8, 64)  # size of their typeface in pixels
 # Half of a page's lines are large: thin strokes on an exactly flat ground survive what the same
 # strokes on a photograph do not, and too few of them are learnt by heart instead.
 HEADLINES = (28, 96)
+FAINTEST = 24  # difference of ink and ground, 8-bit units of some channel
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,8 @@ class SceneRenderer:
         if box is None or min(width, tall) < 3:
             return None
         ink = _ink(generator, canvas, box)
+        if not _stands_out(canvas, box, ink):
+            return None
         angle = float(generator.normal(0, 3)) if generator.random() < 0.35 else 0.0
         mark = TextMark(text, path, height, ink, box, (left, top), angle)
         _stamp_text(canvas, mark)
@@ -313,6 +316,18 @@ def _ink(generator: np.random.Generator, canvas: Image.Image, box: Box) -> Colou
         if abs(away - wanted) < abs(so_far - wanted):
             best = candidate
     return best
+
+
+def _stands_out(canvas: Image.Image, box: Box, ink: Colour) -> bool:
+    """Whether ink differs from the ground along all of a line, about a letter at a time.
+
+    A line across the edge of a panel may vanish on one side of it. Who learns that the empty place
+    is at risk sees risk in empty places.
+    """
+    ground = np.asarray(canvas.crop(box), dtype=np.float32)
+    letters = max(ground.shape[1] // ground.shape[0], 1)
+    parts = np.array_split(ground, letters, axis=1)
+    return all(np.abs(part.mean(axis=(0, 1)) - ink).max() >= FAINTEST for part in parts)
 
 
 def _place(
