@@ -16,6 +16,7 @@ from riskmask.model.detector import Detector, Logits
 from riskmask.model.train import detector as training
 from riskmask.model.train.detector import (
     DetectorTraining,
+    average_runs,
     load_trained,
     losses,
     train_detector,
@@ -122,6 +123,25 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
 
     with pytest.raises(ValueError, match="a run with other settings"):
         train_detector(examples, tmp_path / "cut", replace(SETTINGS, rate=1e-3))
+
+
+@slow
+def test_runs_are_averaged_into_a_run_of_its_own(examples: list[Example], tmp_path: Path) -> None:
+    first, second, mean = (tmp_path / name for name in ("first", "second", "mean"))
+    one = train_detector(examples, first, SETTINGS).state_dict()
+    other = train_detector(examples, second, SETTINGS, start=first).state_dict()
+    average_runs([first, second], mean)
+    network, facts = load_trained(mean)
+    assert facts["mean_of"] == ["first", "second"]
+    assert load_trained(first)[1]["mean_of"] is None
+    changed = 0
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (one[name] + other[name]) / 2)
+            changed += not torch.equal(value, other[name])
+    assert changed > 10
+    with pytest.raises(ValueError, match="at least two runs"):
+        average_runs([first], mean)
 
 
 @slow

@@ -73,6 +73,23 @@ def detector(
 
 
 @app.command()
+def average(
+    run: Annotated[
+        list[Path], typer.Option("--run", help="Folders of the runs, each started from the last.")
+    ],
+    to: Annotated[Path, typer.Option(help="Folder of the run that is their mean.")],
+) -> None:
+    """Average the weights of detector runs into a run of its own, to be calibrated next."""
+    from riskmask.model.train.detector import average_runs
+
+    try:
+        average_runs(run, to)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--run") from None
+    typer.echo(f"wrote {to}; now: calibrate --run {to}")
+
+
+@app.command()
 def calibrate(
     labels: LabelsOption = Path("runs/labels"),
     run: RunOption = Path("runs/detector"),
@@ -137,13 +154,19 @@ def detector_card(
     weights = find_weights("detector", out)
     annotators = Recipe.load(labels).annotators
     codecs = sorted({codec for _, codec in finished(labels)})
-    log = [
-        json.loads(line) for line in (runs[-1] / "detector.jsonl").read_text("utf-8").splitlines()
-    ]
+    logs = [folder / "detector.jsonl" for folder in runs if (folder / "detector.jsonl").exists()]
+    log = [json.loads(line) for line in logs[-1].read_text("utf-8").splitlines()]
     trained = []
     for number, folder in enumerate(runs, start=1):
         facts = load_trained(folder)[1]
         settings, seconds = facts["settings"], facts["seconds"]
+        if facts["mean_of"]:
+            names = [folder.name for folder in runs]
+            numbers = ", ".join(str(names.index(name) + 1) for name in facts["mean_of"])
+            trained.append(
+                f"  {number}. the mean of the weights of runs {numbers} (`train average`)"
+            )
+            continue
         trained.append(
             f"  {number}. `--steps {facts['step']} --batch {settings['batch']} --crop "
             f"{settings['crop']} --rate {settings['rate']:g} --decay {settings['decay']:g}`, "

@@ -27,6 +27,7 @@ from riskmask.model.train.run import (
     seed_everything,
 )
 
+CHECKPOINT = "detector.pt"  # in the folder of a run
 LOWEST_RATE = 1e-3  # bits per pixel of a cell; below it nothing is told apart
 LOG_STEPS = 100  # means of so many steps make a line of the log
 CHECK_STEPS = 1000  # so often the loss on pictures kept out of training is taken
@@ -96,7 +97,7 @@ def train_detector(
         network.parameters(), lr=settings.rate, weight_decay=settings.decay
     )
     average = MovingAverage(network, 0.998)
-    checkpoint = folder / "detector.pt"
+    checkpoint = folder / CHECKPOINT
     first, seconds = 0, 0.0
     saved = load_checkpoint(checkpoint, asdict(settings), device)
     if saved is not None:
@@ -187,11 +188,33 @@ def held_out_loss(
 
 def load_trained(folder: Path) -> tuple[Detector, dict[str, Any]]:
     """The averaged network of a run's last checkpoint, on the CPU, and the run's facts."""
-    saved = torch.load(folder / "detector.pt", map_location="cpu", weights_only=False)
+    saved = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=False)
     network = Detector(DetectorShape(**saved["shape"]))
     network.load_state_dict({**saved["network"], **saved["average"]})
     facts = {key: saved[key] for key in ("settings", "shape", "step", "seconds")}
-    return network.eval(), facts
+    return network.eval(), {**facts, "mean_of": saved.get("mean_of")}
+
+
+def average_runs(runs: Sequence[Path], folder: Path) -> None:
+    """Write a run whose weights are the mean of those of others, each started from the last.
+
+    Runs that continue one another end in the same basin of the loss, and their mean lies deeper in
+    it (Wortsman et al., "Model soups", ICML 2022).
+
+    Raises:
+        ValueError: fewer than two runs, or of networks of different shapes.
+    """
+    saved = [torch.load(run / CHECKPOINT, map_location="cpu", weights_only=False) for run in runs]
+    if len(saved) < 2 or any(other["shape"] != saved[0]["shape"] for other in saved):
+        raise ValueError("average at least two runs, all of networks of one shape")
+    mean = {
+        name: torch.stack([each["average"][name] for each in saved]).mean(dim=0)
+        for name in saved[0]["average"]
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    last = {key: saved[-1][key] for key in ("settings", "shape", "network", "step", "seconds")}
+    content = {**last, "average": mean, "mean_of": [run.name for run in runs]}
+    save_checkpoint(folder / CHECKPOINT, content)
 
 
 def losses(logits: Logits, batch: Batch, region_weight: float) -> dict[str, Tensor]:
