@@ -46,15 +46,19 @@ def node() -> Callable[..., Any]:
         PACKAGES.mkdir(exist_ok=True)
         packages = [f"{name}@{version}" for name, version in WANTED.items()]
         options = ["--prefix", str(PACKAGES), "--no-save", "--no-audit", "--no-fund", "--silent"]
-        done = subprocess.run(
-            [npm, "install", *options, *packages],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [npm, "install", *options, *packages],
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            said = done.stderr[-300:]
+        except subprocess.TimeoutExpired:
+            said = "no answer within two minutes"
         if installed() != WANTED:
-            pytest.skip(f"npm cannot install {', '.join(packages)}: {done.stderr[-300:]}")
+            pytest.skip(f"npm cannot install {', '.join(packages)}: {said}")
 
     def run(address: str, original: Path, reconstruction: Path) -> Any:
         health = SCRIPT.with_name("health.proto")
