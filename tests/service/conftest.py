@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from riskmask.client._channel import Connection
+from riskmask.client._local import LocalTransport
+from riskmask.client._remote import RemoteTransport
+from riskmask.client._transport import Transport
 from riskmask.server.app import Server
 from riskmask.server.engine.engine import Engine
+from riskmask.server.record import requests
 from riskmask.server.settings import load_settings
 
 COMMAND = (sys.executable, "-m", "riskmask.client", "serve")
@@ -113,3 +119,37 @@ def serving() -> Callable[..., Any]:
             await server.stop(drain_seconds=0)
 
     return serve
+
+
+@pytest.fixture(scope="module")
+def transports(
+    server: Any, detector_path: Path, profiles_folder: Path
+) -> Iterator[dict[str, Transport]]:
+    """The same engine by TCP, by Unix socket and in this process."""
+    tcp, unix = server.addresses
+    ways: dict[str, Transport] = {
+        "tcp": RemoteTransport(Connection(tcp)),
+        "unix": RemoteTransport(Connection(unix)),
+        "local": LocalTransport(detector_path, profiles_folder),
+    }
+    yield ways
+    for way in ways.values():
+        way.close()
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """The request log while the test runs."""
+    written: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            written.append(record.getMessage())
+
+    keep = Keep()
+    level = requests.level
+    requests.addHandler(keep)
+    requests.setLevel(logging.INFO)
+    yield written
+    requests.removeHandler(keep)
+    requests.setLevel(level)

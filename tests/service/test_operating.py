@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.model.runtime.tiles import SIDES
 from riskmask.server.app import Server
 from riskmask.server.engine.engine import Engine
-from riskmask.server.record import Record, requests
+from riskmask.server.record import Record
 from riskmask.server.settings import load_settings
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -89,24 +88,6 @@ def test_a_check_says_what_would_be_served_and_leaves(
     refused = run_check("--config", config, "--model", broken)
     assert refused.returncode == 2
     assert "is not an ONNX model" in refused.stderr
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """The request log while the test runs."""
-    written: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            written.append(record.getMessage())
-
-    keep = Keep()
-    level = requests.level
-    requests.addHandler(keep)
-    requests.setLevel(logging.INFO)
-    yield written
-    requests.removeHandler(keep)
-    requests.setLevel(level)
 
 
 async def test_each_request_is_one_line_of_json(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,7 @@ from riskmask.client import (
     RiskmaskError,
     ServiceUnavailable,
 )
-from riskmask.client._channel import Connection
-from riskmask.client._local import LocalTransport
 from riskmask.client._messages import to_message
-from riskmask.client._remote import RemoteTransport
 from riskmask.client._transport import Transport
 
 EVERYTHING: Options = {
@@ -37,21 +34,6 @@ EVERYTHING: Options = {
     "content_weights": {"text": 0.9, "other": 0.5},
     "smallest_region": 16,
 }
-
-
-@pytest.fixture(scope="module")
-def transports(
-    server: Any, detector_path: Path, profiles_folder: Path
-) -> Iterator[dict[str, Transport]]:
-    tcp, unix = server.addresses
-    ways: dict[str, Transport] = {
-        "tcp": RemoteTransport(Connection(tcp)),
-        "unix": RemoteTransport(Connection(unix)),
-        "local": LocalTransport(detector_path, profiles_folder),
-    }
-    yield ways
-    for way in ways.values():
-        way.close()
 
 
 @pytest.mark.parametrize(

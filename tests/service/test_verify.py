@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,6 @@ from riskmask.client import (
     RawImage,
     VerifyOptions,
 )
-from riskmask.client._channel import Connection
-from riskmask.client._local import LocalTransport
-from riskmask.client._remote import RemoteTransport
 from riskmask.client._transport import Transport
 from riskmask.client._verify_messages import to_verify_message
 from riskmask.v1 import riskmask_pb2 as pb
@@ -46,21 +43,6 @@ def pair(sign: Callable[[str], Pixels], encode: Callable[..., bytes]) -> Pair:
     changed = sign("SPEED 80")
     changed[60:92, 270:310] = (200, 40, 40)
     return encode(sign("SPEED 60")), encode(changed)
-
-
-@pytest.fixture(scope="module")
-def transports(
-    server: Any, detector_path: Path, profiles_folder: Path
-) -> Iterator[dict[str, Transport]]:
-    tcp, unix = server.addresses
-    ways: dict[str, Transport] = {
-        "tcp": RemoteTransport(Connection(tcp)),
-        "unix": RemoteTransport(Connection(unix)),
-        "local": LocalTransport(detector_path, profiles_folder),
-    }
-    yield ways
-    for way in ways.values():
-        way.close()
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,7 +19,6 @@ from riskmask.server.app import Server
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.errors import AbandonedError
 from riskmask.server.engine.job import Job
-from riskmask.server.record import requests
 from riskmask.server.settings import load_settings
 from riskmask.server.verification.values import Verification, VerificationRequest
 from riskmask.server.verification.verifier import Verifier
@@ -170,24 +168,6 @@ async def test_the_server_s_own_limit_of_time_holds(engine: Engine, image: bytes
         with pytest.raises(DeadlineExceeded, match=r"within 0\.2 s"):
             await client.verify(image, image, timeout=600)
         gated.gate.set()
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """The request log while the test runs."""
-    written: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            written.append(record.getMessage())
-
-    keep = Keep()
-    level = requests.level
-    requests.addHandler(keep)
-    requests.setLevel(logging.INFO)
-    yield written
-    requests.removeHandler(keep)
-    requests.setLevel(level)
 
 
 async def test_each_is_one_line_of_the_log(engine: Engine, image: bytes, lines: list[str]) -> None:

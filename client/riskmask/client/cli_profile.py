@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from riskmask.model.profiling.measure import Measurement
     from riskmask.model.profiling.plugin import Plugin
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 LONGEST: Final = 1280  # pixels of a side to which pictures are reduced
 
 
@@ -65,16 +63,16 @@ def profile(
     values = _numbers(qualities)
     name = name or _default_name(plugin)
     out = out or Path(f"{name}.json")
-    if not NAME.fullmatch(name):
-        fail("--name must be lower case letters, digits and hyphens")
     try:
         from riskmask.model.profiling.fit import FitError, fit
         from riskmask.model.profiling.plugin import Plugin, PluginError
         from riskmask.model.profiling.profile_file import Identity, report, write_profile
         from riskmask.model.runtime.errors import AssetError
-        from riskmask.model.runtime.profiles import packaged_profiles
+        from riskmask.model.runtime.profiles import NAME, packaged_profiles
     except ModuleNotFoundError as missing:
         fail(f"profiling needs {missing.name}: pip install 'riskmask[server,verify,profile]'")
+    if not NAME.fullmatch(name):
+        fail("--name must be lower case letters, digits and hyphens")
     if name in packaged_profiles():
         fail(f"{name} is a packaged profile, which this one would replace; choose another --name")
     with errors_on_one_line():

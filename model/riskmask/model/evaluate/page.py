@@ -18,7 +18,7 @@ from riskmask.model.evaluate.groups import Group
 from riskmask.model.evaluate.judged import Scores, region_table
 from riskmask.model.evaluate.precision import Row
 from riskmask.model.evaluate.report import Report
-from riskmask.model.pages import render_page
+from riskmask.model.pages import render_page, write_whole
 
 EXHIBITS = 8  # of each sort
 
@@ -72,9 +72,7 @@ def write_page(report: Report, sections: Sequence[Section], out: Path) -> None:
     """Write the page; everything it shows is inside the one file."""
     text = render_page("riskmask.model.evaluate", report=report, sections=sections)
     out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(out)
+    write_whole(out, text)
 
 
 def _cells(row: Row) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from riskmask.model.annotators.base import (
     RegionExamination,
 )
 from riskmask.model.annotators.face_reader import FaceReader
+from riskmask.model.annotators.region_verdicts import RegionVerdicts
 from riskmask.model.data.faces import SecondDetector
 
 
@@ -38,25 +39,21 @@ class ConfirmedFaces:
         """See :class:`~riskmask.model.annotators.base.RegionAnnotator`."""
         examination = self._annotator.examine(original, regions)
         confirmed = [i for i in examination.judged if self._confirms(original, regions[i])]
-        return _Confirmed(examination, confirmed)
+        return _Confirmed(examination, original, regions, confirmed)
 
 
-class _Confirmed:
-    def __init__(self, examination: RegionExamination, confirmed: Sequence[int]) -> None:
+class _Confirmed(RegionVerdicts):
+    def __init__(
+        self,
+        examination: RegionExamination,
+        original: NDArray[np.uint8],
+        regions: Sequence[KnownRegion],
+        confirmed: Sequence[int],
+    ) -> None:
+        super().__init__(original, regions, confirmed)
         self._examination = examination
-        self._confirmed = tuple(confirmed)
 
-    @property
-    def judged(self) -> Sequence[int]:
-        return self._confirmed
-
-    def find(self, reconstruction: NDArray[np.uint8]) -> Sequence[Finding]:
-        found = self.judge(reconstruction)
-        return [found[index] for index in sorted(found)]
-
-    def judge(
-        self, reconstruction: NDArray[np.uint8], regions: Iterable[int] | None = None
+    def _compare(
+        self, reconstruction: NDArray[np.uint8], indices: Sequence[int]
     ) -> Mapping[int, Finding]:
-        wanted = set(self._confirmed if regions is None else regions)
-        asked = [index for index in self._confirmed if index in wanted]
-        return self._examination.judge(reconstruction, asked)
+        return self._examination.judge(reconstruction, indices)

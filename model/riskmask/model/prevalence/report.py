@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmask.model.codecs.base import Codec
-from riskmask.model.pages import render_page
+from riskmask.model.pages import render_page, write_whole
 from riskmask.model.prevalence.answers import sharp_but_wrong, small_text, worst_codec
 from riskmask.model.prevalence.figures import share_over_feature, share_over_rate
 from riskmask.model.prevalence.gallery import exhibits, worst_of_kind
@@ -72,16 +72,10 @@ def write_report(
         ],
     )
     # The page last: whoever sees it finds its tables.
-    _replace(out / "prevalence.csv", shares.to_csv(index=False))
-    _replace(out / "influence.csv", influence.round(5).to_csv(index=False))
-    _replace(page, text)
+    write_whole(out / "prevalence.csv", shares.to_csv(index=False))
+    write_whole(out / "influence.csv", influence.round(5).to_csv(index=False))
+    write_whole(page, text)
     return page
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 COUNTED = ("text", "symbol", "face", "elsewhere", *KINDS, "high impact")

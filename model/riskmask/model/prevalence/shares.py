@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ def share_of(table: pd.DataFrame, column: str, by: Sequence[str]) -> pd.DataFram
     return pd.DataFrame(lines, columns=columns)
 
 
-def _mean_of(values: NDArray[np.float64]):  # type: ignore[no-untyped-def]
+def _mean_of(values: NDArray[np.float64]) -> Callable[[NDArray[np.intp]], float]:
     return lambda rows: float(values[rows].mean())
 
 
@@ -86,5 +86,5 @@ def regions_with_outcome(tables: Tables) -> pd.DataFrame:
     changed = merged["changed"].astype(bool)
     for kind in ("amplitude", "geometry", "shape"):
         merged[kind] = changed & (merged["kind"] == kind)
-    merged["high_impact"] = changed & (merged["high_impact"] == True)  # noqa: E712
+    merged["high_impact"] = changed & merged["high_impact"].eq(True)
     return merged

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.base import KnownRegion
-from riskmask.model.evaluate.detectors import TextDetector
+from riskmask.model.annotators.search import TextSearch
 
 MOST = 40  # regions of a picture, evenly taken
 LOWEST = 6.0  # pixels of height; below that nobody reads it
@@ -16,10 +16,15 @@ class FoundText:
     """Lines of text found by RapidOCR's detector."""
 
     def __init__(self) -> None:
-        self._detector = TextDetector()
+        self._search = TextSearch()
 
     def __call__(self, image: NDArray[np.uint8]) -> list[KnownRegion]:
         """At most 40 lines of at least 6 pixels height in an (H, W, 3) uint8 RGB picture."""
-        boxes = [box for box in self._detector.find(image) if box.height >= LOWEST]
-        kept = boxes[:: max(-(-len(boxes) // MOST), 1)]
-        return [KnownRegion("text", box.polygon) for box in kept]
+        lines = [line for line in self._search.find(image) if _height(line) >= LOWEST]
+        return lines[:: max(-(-len(lines) // MOST), 1)]
+
+
+def _height(line: KnownRegion) -> float:
+    """Of a line whose corners go clockwise from its top left, in pixels."""
+    top_left, top_right, _, bottom_left = np.asarray(line.polygon)
+    return float(min(np.hypot(*(top_right - top_left)), np.hypot(*(bottom_left - top_left))))

@@ -43,6 +43,7 @@ from riskmask.model.levels import ANCHORS, FINEST
 from riskmask.model.runtime.errors import ProfileError
 
 SCHEMA = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _parsed(content: dict[str, Any], file: str) -> CodecProfile:
     if content.get("schema") != SCHEMA:
         raise ProfileError(f"{file}: schema must be {SCHEMA}, not {content.get('schema')!r}")
     name = _text(content, "name", file)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+    if not NAME.fullmatch(name):
         raise ProfileError(f"{file}: name must be lower case letters, digits and hyphens")
     quality = _object(content, "quality", file)
     minimum = _number(quality.get("minimum"), "quality.minimum", file)
