@@ -138,7 +138,7 @@ class _Stumbling:
     def __init__(self, levels: set[int]) -> None:
         self.judged = (0,)
         self._levels = levels
-        self._level = 8
+        self._level = -1
 
     def examine(self, original: object, regions: object) -> _Stumbling:
         return self
@@ -147,7 +147,7 @@ class _Stumbling:
         return []
 
     def judge(self, reconstruction: object, regions: object = None) -> dict[int, Finding]:
-        self._level -= 1
+        self._level += 1
         box = ((16.0, 16.0), (48.0, 16.0), (48.0, 32.0), (16.0, 32.0))
         finding = Finding(0, "text", "shape", True, 1.0, "'6' → '8'", box)
         return {0: finding} if self._level in self._levels else {}
@@ -159,10 +159,12 @@ class _Stumbling:
         (set(), 0),
         ({7}, 0),  # once, on a nearly perfect picture: a fluke
         ({7, 2, 1, 0}, 3),
-        ({4, 3}, 5),
+        ({4, 3, 2, 0}, 5),  # one level that happens to be right
+        ({4, 3}, 0),  # two coarser levels that leave it alone say more
         ({5, 3, 1}, 0),
         ({0}, 1),  # no coarser level could confirm it
-        ({7, 6}, 8),
+        ({2, 0}, 1),
+        (set(range(8)), 8),
     ],
 )
 def test_a_change_counts_when_the_next_coarser_level_changes_it_too(

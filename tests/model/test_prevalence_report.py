@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from riskmask.model.codecs.base import Codec
 from riskmask.model.data.label_rows import ClassicVerdict, LabelFinding, LabelRow, Place
 from riskmask.model.data.planes import LabelMap
+from riskmask.model.data.shards import write_shard
 from riskmask.model.prevalence.answers import (
     equal_rate_shares,
     sharp_but_wrong,
@@ -246,3 +247,20 @@ def test_without_labels_the_command_says_how_to_make_them(tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "run python -m riskmask.model.label" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_folders_that_share_a_picture_are_not_one_report(tmp_path: Path) -> None:
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        write_shard(folder, [_row("page-000001", "plain", ())])
+    named = [part for folder in folders for part in ("--labels", str(folder))]
+    done = subprocess.run(
+        [sys.executable, "-m", "riskmask.model.prevalence", *named, "--out", str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "two holds pictures of another folder too, such as page-000001" in done.stderr
+    assert not (tmp_path / "out").exists()

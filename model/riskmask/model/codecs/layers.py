@@ -25,6 +25,18 @@ _ROTATION = torch.tensor(
 )
 
 
+def dct_kernels(side: int) -> Tensor:
+    """Orthonormal DCT-II kernels of square blocks, by vertical and horizontal frequency.
+
+    Returns:
+        (side, side, side, side) float64, in the order u, v, y, x.
+    """
+    position = torch.arange(side, dtype=torch.float64)
+    cosine = torch.cos(math.pi * (position + 0.5) * position[:, None] / side) * math.sqrt(2 / side)
+    cosine[0] /= math.sqrt(2)
+    return torch.einsum("uy,vx->uvyx", cosine, cosine)
+
+
 def dct_basis(luma: int, chroma: int) -> Tensor:
     """Orthonormal 16x16 DCT-II kernels of the lowest frequencies of each rotated channel.
 
@@ -35,12 +47,9 @@ def dct_basis(luma: int, chroma: int) -> Tensor:
     Returns:
         (luma + 2 * chroma, 3, 16, 16) float32 convolution kernels; their rows are orthonormal.
     """
-    position = torch.arange(BLOCK, dtype=torch.float64)
-    frequency = position[:, None]
-    cosine = torch.cos(math.pi * (position + 0.5) * frequency / BLOCK) * math.sqrt(2 / BLOCK)
-    cosine[0] /= math.sqrt(2)
-    kernels = torch.einsum("uy,vx->uvyx", cosine, cosine).reshape(-1, BLOCK, BLOCK)
-    u, v = torch.meshgrid(position, position, indexing="ij")
+    kernels = dct_kernels(BLOCK).reshape(-1, BLOCK, BLOCK)
+    frequency = torch.arange(BLOCK)
+    u, v = torch.meshgrid(frequency, frequency, indexing="ij")
     order = torch.argsort((u**2 + v**2).flatten(), stable=True)
     rows = []
     for channel, count in enumerate((luma, chroma, chroma)):

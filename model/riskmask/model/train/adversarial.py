@@ -11,26 +11,34 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, leaky_relu, pixel_unshuffle, softplus
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, leaky_relu, softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from riskmask.model.codecs.hific import INTENSITIES, HificNetwork
-from riskmask.model.codecs.layers import BLOCK
+from riskmask.model.codecs.layers import BLOCK, dct_kernels
 from riskmask.model.codecs.transforms import Latent
 from riskmask.model.train.objectives import Figures, multiplier, squared_error
 
 ADVERSARIAL = 0.3  # of the generator's loss, beside a distortion of about one
-PERCEPTUAL = 1.0
+PERCEPTUAL = 2.0
 _FACTOR = 4
+_RISE = 6.0  # of a band's strength with its frequency, against the mean's
 _CLUES = 12  # channels of the latent, as published
 
 
 class Discriminator(nn.Module):
-    """Patch discriminator on 4x4-unshuffled pixels and the latent; logits per 16x16 pixels."""
+    """Patch discriminator on 4x4 blocks and the latent; logits per 16x16 pixels.
+
+    It sees each block's DCT, its bands about as strong as one another: amplitudes in photographs
+    fall with frequency (Field 1987), and what a generator has to make up is the weakest of them.
+    """
+
+    bands: Tensor
 
     def __init__(self, latent: int, width: int) -> None:
         super().__init__()
         self.clues = nn.Conv2d(latent, _CLUES, 3, padding=1)
+        self.register_buffer("bands", _whitening(), persistent=False)
         self.layers = nn.ModuleList(
             spectral_norm(layer)
             for layer in (
@@ -44,7 +52,8 @@ class Discriminator(nn.Module):
     def forward(self, image: Tensor, latent: Tensor) -> tuple[Tensor, list[Tensor]]:
         """(B, 3, H, W) and (B, C, H/16, W/16) in steps -> logits and features of each layer."""
         clues = interpolate(self.clues(torch.asinh(latent)), scale_factor=BLOCK // _FACTOR)
-        hidden = torch.cat([pixel_unshuffle(image - 0.5, _FACTOR), clues], dim=1)
+        bands = conv2d(image - 0.5, self.bands, stride=_FACTOR, groups=3)
+        hidden = torch.cat([bands, clues], dim=1)
         features = []
         for layer in self.layers:
             hidden = leaky_relu(layer(hidden), 0.2)
@@ -137,18 +146,30 @@ class Adversarial:
         return coded
 
 
+def _whitening() -> Tensor:
+    """(48, 1, 4, 4) kernels of each colour's DCT bands, stronger with their frequency."""
+    frequency = torch.arange(_FACTOR, dtype=torch.float64)
+    strength = 1 + _RISE * torch.hypot(frequency[:, None], frequency[None, :])
+    kernels = dct_kernels(_FACTOR) * strength[:, :, None, None]
+    return kernels.reshape(-1, 1, _FACTOR, _FACTOR).repeat(3, 1, 1, 1).float()
+
+
 def _unlike(made: Tensor, wanted: Tensor) -> Tensor:
     """Distance of two layers' features, per picture: local means and deviations over 4x4 cells.
 
-    A texture that has only moved costs little, one that is missing costs much.
+    A texture that has only moved costs little, one that is missing costs much. Both count relative
+    to the originals', or the layer with the largest features would be all.
     """
     size = min(4, made.shape[-1])
-    distances = []
-    moments = []
-    for features in (made.float(), wanted.float()):
-        mean = avg_pool2d(features, size)
-        spread = (avg_pool2d(features.square(), size) - mean.square()).clamp(min=0)
-        moments.append((mean, torch.sqrt(spread + 1e-6)))
-    for one, other in zip(*moments, strict=True):
-        distances.append((one - other).abs().mean(dim=(1, 2, 3)))
-    return torch.stack(distances).sum(dim=0)
+    distance = torch.zeros(len(made), device=made.device)
+    for one, other in zip(_moments(made, size), _moments(wanted, size), strict=True):
+        difference = (one - other).abs().mean(dim=(1, 2, 3))
+        distance = distance + difference / (other.abs().mean() + 1e-6)
+    return distance
+
+
+def _moments(features: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    features = features.float()
+    mean = avg_pool2d(features, size)
+    variance = (avg_pool2d(features.square(), size) - mean.square()).clamp(min=0)
+    return mean, torch.sqrt(variance + 1e-8)

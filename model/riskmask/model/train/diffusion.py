@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from riskmask.model.codecs.cdc import LEAST_NOISE, MOST_NOISE, CdcNetwork
-from riskmask.model.codecs.layers import BLOCK
+from riskmask.model.codecs.layers import BLOCK, dct_kernels
 from riskmask.model.codecs.transforms import full_precision
 from riskmask.model.train.objectives import Figures, RateDistortion, multiplier, squared_error
 
@@ -73,9 +73,5 @@ def band_distance(image: Tensor, original: Tensor) -> Tensor:
 
 def _bands() -> Tensor:
     """(63, 1, 8, 8) orthonormal DCT kernels, all but the constant one."""
-    position = torch.arange(_BAND, dtype=torch.float64)
-    cosine = torch.cos(math.pi * (position + 0.5) * position[:, None] / _BAND)
-    cosine = cosine * math.sqrt(2 / _BAND)
-    cosine[0] /= math.sqrt(2)
-    kernels = torch.einsum("uy,vx->uvyx", cosine, cosine).reshape(-1, 1, _BAND, _BAND)
+    kernels = dct_kernels(_BAND).reshape(-1, 1, _BAND, _BAND)
     return kernels[1:].float()

@@ -42,6 +42,6 @@ RECIPES: Mapping[str, Recipe] = {
     "factorized": Recipe(RateDistortion, LevelRange(-2.0, FINEST), quantiles=False),
     "channel-ar": Recipe(RateDistortion, LevelRange(-0.5, FINEST + 1), steps=9_000),
     # The entropy model is the hyperprior's, so its quantiles stay too.
-    "hific": Recipe(Adversarial, steps=6_000, rate=2e-4, needs_start=True, quantiles=False),
+    "hific": Recipe(Adversarial, steps=6_000, needs_start=True, quantiles=False),
     "cdc": Recipe(Diffusion, LevelRange(-1.0, FINEST + 1), steps=8_000),
 }
