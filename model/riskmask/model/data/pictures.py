@@ -26,7 +26,7 @@ from riskmask.model.data.scenes import SceneRenderer
 
 PAGE_SIDE = 640
 FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
-_GROUPS = (("text", "symbol"), ("photo", "face"))
+_GROUPS = (("text", "symbol"), ("face",), ("photo",))
 
 
 class Pictures:
@@ -54,8 +54,8 @@ class Pictures:
 
         Args:
             scenes, pages: how many of each.
-            images: corpus images of text and symbols, and as many others, at most; stratified by
-                source; under 0 for all.
+            images: corpus images of text and symbols, as many of faces and as many other
+                photographs, at most; stratified by source; under 0 for all.
         """
         first = FIRST_TEST_SEED if self._side == "test" else 0
         groups = [

@@ -45,8 +45,8 @@ def main(
     images: Annotated[
         int,
         typer.Option(
-            help="Corpus images of each group (text and symbols, others) at most, with each "
-            "source's share; -1 for all."
+            help="Corpus images of each group (text and symbols, faces, other photographs) at "
+            "most, with each source's share; -1 for all."
         ),
     ] = -1,
     permissive: Annotated[bool, typer.Option(help="Only permissive licences.")] = False,
