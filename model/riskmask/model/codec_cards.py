@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
-from riskmask.model.cards import CUT, loss_table, rate_distortion, sources_table
-from riskmask.model.codec_measures import frequency_table, measure, verdict
+from riskmask.model.cards import CUT, loss_table, sources_table
+from riskmask.model.codec_measures import frequency_table, measure, rate_table, verdict
 from riskmask.model.codecs.learned import LearnedCodec
 from riskmask.model.corpus import CorpusImage
 
@@ -28,20 +29,23 @@ ABOUT: Mapping[str, str] = {
 def codec_card(
     codec: LearnedCodec,
     reference: LearnedCodec,
-    run: Path,
+    runs: Sequence[Path],
     held_out: Sequence[CorpusImage],
     trained_on: Sequence[CorpusImage],
+    note: str = "",
 ) -> str:
     """Markdown card of a trained codec.
 
     Args:
         codec: with its levels.
         reference: the codec that defines them.
-        run: folder of the training's checkpoint and log.
+        runs: folders of the training's checkpoints and logs, each run begun with the weights of
+            the one before.
         held_out: photographs to measure on.
         trained_on: pictures that patches were cut from.
+        note: on the training, what the command does not say.
     """
-    log = [json.loads(line) for line in (run / "codec.jsonl").read_text("utf-8").splitlines()]
+    logs = [_log(run) for run in runs]
     module = type(codec).__module__.replace(".", "/")
     photographs = []
     for image in held_out:
@@ -56,15 +60,14 @@ def codec_card(
         "one.",
         "",
         f"- Weights: sha256 {codec.weights_hash}, float16.",
-        f"- Trained by `python -m riskmask.model.train codec --architecture {codec.name} --steps",
-        f"  {log[-1]['step']}`, {log[-1]['seconds'] / 60:.0f} minutes in all.",
+        *_training(codec.name, runs, logs, note),
         "",
         "## Rate and distortion",
         "",
         f"Means over {len(held_out)} photographs of sources that training never saw, cut to",
         f"{CUT}x{CUT} at most, real streams:",
         "",
-        rate_distortion(codec, held_out),
+        rate_table(points),
         "",
         "## High frequencies",
         "",
@@ -79,10 +82,29 @@ def codec_card(
         "",
         "Means over the 100 steps before:",
         "",
-        loss_table(log),
-        "",
+        *(line for log in logs for line in (loss_table(log), "")),
         "## Trained on",
         "",
         sources_table(trained_on),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _log(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "codec.jsonl").read_text("utf-8").splitlines()]
+
+
+def _training(
+    name: str, runs: Sequence[Path], logs: Sequence[list[dict[str, float]]], note: str
+) -> list[str]:
+    """How the weights were made, a line for each run."""
+    lines = [
+        f"- Trained by `python -m riskmask.model.train codec --architecture {name}`, on a CPU:"
+    ]
+    for run, log in zip(runs, logs, strict=True):
+        saved = torch.load(run / "codec.pt", map_location="cpu", weights_only=True)["settings"]
+        start = saved["start"]
+        begun = f", `--start` with the weights {start[:8]}" if start else ""
+        minutes = log[-1]["seconds"] / 60
+        lines.append(f"  - `--steps {log[-1]['step']}`{begun}, {minutes:.0f} minutes.")
+    return [*lines, f"- {note}"] if note else lines

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.fft import dctn  # type: ignore[import-untyped]
 from tqdm import tqdm
 
@@ -17,6 +19,7 @@ from riskmask.model.levels import ANCHORS
 Pixels = NDArray[np.uint8]
 
 HIGH = 0.5  # of the highest frequency that pixels can hold: the upper octave
+JPEG_QUALITIES = (2, 5, 8, 12, 16, 20, 26, 33, 42, 52, 62, 72, 80, 86, 91, 95)
 # The test "generative or not".
 LOW_RATE = 0.2
 KEPT = 0.75
@@ -34,6 +37,9 @@ class Operating:
         kept: share of the original's high-frequency energy in the reconstruction; 1 is all.
         reference_quality, reference_kept: the reference's at the codec's bpp, interpolated over
             log bpp picture by picture (its ends where the codec's rate is beyond them).
+        jpeg_quality: JPEG's PSNR in dB at the codec's bpp, likewise, over the photographs that can
+            be written as JPEG that small; None where that is fewer than half of them.
+        jpeg_gain: by how many dB the codec is ahead of JPEG on those.
     """
 
     bpp: float
@@ -41,6 +47,8 @@ class Operating:
     kept: float
     reference_quality: float
     reference_kept: float
+    jpeg_quality: float | None = None
+    jpeg_gain: float | None = None
 
 
 def high_frequency_energy(image: Pixels) -> float:
@@ -53,19 +61,16 @@ def high_frequency_energy(image: Pixels) -> float:
 
 
 def measure(codec: Codec, reference: Codec, photographs: Sequence[Pixels]) -> list[Operating]:
-    """Both codecs at the eight anchor levels, by real streams."""
+    """Both codecs at the eight anchor levels, by real streams, and JPEG beside them."""
     figures = np.zeros((2, len(photographs), ANCHORS, 3))
-    for number, image in enumerate(tqdm(photographs, desc="high frequencies", unit="image")):
-        original = max(high_frequency_energy(image), 1e-9)
-        for which, coder in enumerate((codec, reference)):
-            for level in range(ANCHORS):
-                stream = coder.compress(image, level)
-                decoded = coder.decompress(stream)
-                figures[which, number, level] = (
-                    8 * len(stream) / (image.shape[0] * image.shape[1]),
-                    psnr(image, decoded),
-                    high_frequency_energy(decoded) / original,
-                )
+    jpeg = np.full((len(photographs), ANCHORS), np.nan)
+    for number, image in enumerate(tqdm(photographs, desc="measuring", unit="image")):
+        figures[0, number] = _operate(codec, image)
+        same = codec.identity == reference.identity
+        figures[1, number] = figures[0, number] if same else _operate(reference, image)
+        rates, qualities = zip(*(_jpeg(image, q) for q in JPEG_QUALITIES), strict=True)
+        at = np.log(figures[0, number, :, 0])
+        jpeg[number] = np.interp(at, np.log(rates), qualities, left=np.nan, right=np.nan)
     own, other = figures
     beside = np.zeros((len(photographs), ANCHORS, 2))
     for number in range(len(photographs)):
@@ -74,9 +79,41 @@ def measure(codec: Codec, reference: Codec, photographs: Sequence[Pixels]) -> li
             at = np.interp(np.log(own[number, :, 0]), rates, other[number, :, figure])
             beside[number, :, figure - 1] = at
     return [
-        Operating(*(float(value) for value in (*own[:, level].mean(0), *beside[:, level].mean(0))))
+        Operating(
+            *(float(value) for value in (*own[:, level].mean(0), *beside[:, level].mean(0))),
+            *_beside_jpeg(own[:, level, 1], jpeg[:, level]),
+        )
         for level in range(ANCHORS)
     ]
+
+
+def _operate(codec: Codec, image: Pixels) -> NDArray[np.float64]:
+    """(8, 3): bpp, PSNR and kept high frequencies at each level."""
+    original = max(high_frequency_energy(image), 1e-9)
+    figures = []
+    for level in range(ANCHORS):
+        stream = codec.compress(image, level)
+        decoded = codec.decompress(stream)
+        bpp = 8 * len(stream) / (image.shape[0] * image.shape[1])
+        figures.append((bpp, psnr(image, decoded), high_frequency_energy(decoded) / original))
+    return np.array(figures)
+
+
+def _jpeg(image: Pixels, quality: int) -> tuple[float, float]:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "JPEG", quality=quality, optimize=True)
+    with Image.open(buffer) as opened:
+        decoded = np.array(opened.convert("RGB"))
+    return 8 * buffer.tell() / (image.shape[0] * image.shape[1]), psnr(image, decoded)
+
+
+def _beside_jpeg(
+    own: NDArray[np.float64], jpeg: NDArray[np.float64]
+) -> tuple[float, float] | tuple[None, None]:
+    possible = ~np.isnan(jpeg)
+    if possible.mean() < 0.5:
+        return None, None
+    return float(jpeg[possible].mean()), float((own - jpeg)[possible].mean())
 
 
 def is_generative(points: Sequence[Operating]) -> bool:
@@ -89,6 +126,17 @@ def is_generative(points: Sequence[Operating]) -> bool:
     return bool(telling) and all(
         p.kept >= KEPT and p.reference_quality - p.quality <= WORTH_DB for p in telling
     )
+
+
+def rate_table(points: Sequence[Operating]) -> str:
+    """Markdown table of rate and distortion beside JPEG's."""
+    lines = ["| level | bpp | PSNR, dB | JPEG at the same bpp, dB |", "|---|---|---|---|"]
+    for level, p in enumerate(points):
+        beside = "cannot be written"
+        if p.jpeg_quality is not None and p.jpeg_gain is not None:
+            beside = f"{p.jpeg_quality:.1f} (riskmask's {p.jpeg_gain:+.1f})"
+        lines.append(f"| {level} | {p.bpp:.3f} | {p.quality:.1f} | {beside} |")
+    return "\n".join(lines)
 
 
 def frequency_table(points: Sequence[Operating]) -> str:

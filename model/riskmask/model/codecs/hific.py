@@ -25,7 +25,7 @@ from riskmask.model.codecs.network import HyperpriorNetwork, Shape
 from riskmask.model.codecs.transforms import Latent, centred_log
 
 # How strongly the discriminator is heeded, as the generator is told.
-INTENSITIES: Mapping[str, float] = {"low": 0.25, "medium": 0.5, "high": 1.0}
+INTENSITIES: Mapping[str, float] = {"low": 0.5, "medium": 1.0, "high": 2.0}
 _NOISE = 4  # channels of noise for the pixels
 _FACTOR = 4
 # A coefficient that was rounded to a step is off by a uniform error of this deviation, in steps.

@@ -19,8 +19,10 @@ from riskmask.model.codecs.layers import BLOCK, dct_kernels
 from riskmask.model.codecs.transforms import Latent
 from riskmask.model.train.objectives import Figures, multiplier, squared_error
 
-ADVERSARIAL = 0.3  # of the generator's loss, beside a distortion of about one
-PERCEPTUAL = 2.0
+# Weights of the generator's loss. The distortion, divided by the rate, is about one.
+DISTORTION = 0.25
+ADVERSARIAL = 0.3
+PERCEPTUAL = 4.0
 _FACTOR = 4
 _RISE = 6.0  # of a band's strength with its frequency, against the mean's
 _CLUES = 12  # channels of the latent, as published
@@ -50,11 +52,11 @@ class Discriminator(nn.Module):
         self.head = spectral_norm(nn.Conv2d(2 * width, 1, 1))
 
     def forward(self, image: Tensor, latent: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, 3, H, W) and (B, C, H/16, W/16) in steps -> logits and features of each layer."""
+        """(B, 3, H, W) and (B, C, H/16, W/16) in steps -> logits, and the bands and each layer."""
         clues = interpolate(self.clues(torch.asinh(latent)), scale_factor=BLOCK // _FACTOR)
         bands = conv2d(image - 0.5, self.bands, stride=_FACTOR, groups=3)
         hidden = torch.cat([bands, clues], dim=1)
-        features = []
+        features = [bands]
         for layer in self.layers:
             hidden = leaky_relu(layer(hidden), 0.2)
             features.append(hidden)
@@ -103,7 +105,7 @@ class Adversarial:
         weight = intensity[:, 0, 0, 0]
         perceived = ADVERSARIAL * fooling + PERCEPTUAL * likeness.mean(dim=0)
         self._pair = made.detach().float(), image, latent.values
-        return (distortion + weight * perceived).mean(), {
+        return (DISTORTION * distortion + weight * perceived).mean(), {
             "bpp": bpp.mean().item(),
             "mse": squared.mean().item(),
             "fooling": fooling.mean().item(),

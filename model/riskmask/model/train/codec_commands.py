@@ -187,9 +187,16 @@ def classic_profile(
 def codec_card(
     architecture: ArchitectureOption = "hyperprior",
     corpus: CorpusOption = None,
-    run: RunOption = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of checkpoint and log, repeatable where one run began with the weights of "
+            "another; default: runs/codec-NAME."
+        ),
+    ] = None,
     out: OutOption = PACKAGED,
     images: Annotated[int, typer.Option(help="Photographs to measure on, evenly picked.")] = 20,
+    note: Annotated[str, typer.Option(help="On the training, what the command does not say.")] = "",
 ) -> None:
     """Measure a packaged codec on held-out photographs and write its card."""
     from riskmask.model.codec_cards import codec_card as card
@@ -204,9 +211,10 @@ def codec_card(
     text = card(
         learned_codec(architecture).load(find_weights(architecture, out).path),
         Hyperprior.load(packaged_hyperprior()),
-        run_folder(architecture, run),
+        run or [run_folder(architecture, None)],
         held_out,
         list(found.select("train")),
+        note,
     )
     path = out / f"{architecture}.md"
     path.write_text(text, encoding="utf-8")
