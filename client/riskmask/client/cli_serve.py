@@ -90,7 +90,7 @@ def serve(
         int | None, typer.Option(help="Serve Prometheus metrics on this loopback port [none].")
     ] = None,
 ) -> None:
-    """Serve over gRPC until SIGTERM. Environment variables RISKMASK_* set options too."""
+    """Serve over gRPC until SIGTERM; SIGHUP loads the model anew. RISKMASK_* set options too."""
     flags = {**locals(), "insecure": insecure or None}
     for own in ("config", "check", "socket"):
         flags.pop(own)
@@ -98,7 +98,8 @@ def serve(
     flags["address"] = addresses or None
     try:
         from riskmask.model.runtime.errors import AssetError
-        from riskmask.server import app as server
+        from riskmask.server import process
+        from riskmask.server.app import Server
         from riskmask.server.errors import StartError
         from riskmask.server.logs import log_to_stderr
         from riskmask.server.settings import load_settings
@@ -106,7 +107,7 @@ def serve(
         fail(f"serving needs {missing.name}: pip install 'riskmask[server]'")
     log_to_stderr(logging.INFO)
 
-    def say_ready(started: server.Server) -> None:
+    def say_ready(started: Server) -> None:
         for bound in started.bound:
             print(f"listening on {bound}", flush=True)
         if started.metrics.port is not None:
@@ -121,11 +122,11 @@ def serve(
     try:
         settings = load_settings(config, **flags)
         if check:
-            engine = server.check(settings)
+            engine = process.check(settings)
             print(f"model {engine.model.name}, sha256 {engine.model.sha256}")
             print(f"codecs {', '.join(engine.profiles)}")
             print(f"would listen on {', '.join(settings.address)}")
         else:
-            server.run(settings, say_ready)
+            process.run(settings, say_ready)
     except (StartError, AssetError) as error:
         fail(str(error))
