@@ -73,12 +73,16 @@ class Server:
     async def start(self) -> None:
         """Listens on every address, warms the model up, then says SERVING.
 
+        One of several workers warms up first.
+
         Raises:
             StartError: an address is taken or cannot be had; nothing is left listening.
             AssetError: the model failed.
         """
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
+            if self._is_worker:  # one that is not ready must draw no calls from the others
+                await asyncio.to_thread(self._servicer.engine.warm)
             self.bound = tuple(self._listen(address) for address in self._settings.addresses)
             if self._settings.metrics_port is not None:
                 self.metrics.serve(self._settings.metrics_port)
@@ -86,7 +90,8 @@ class Server:
             for address in self.bound:
                 if address.path is not None:
                     address.path.chmod(SOCKET_MODE)
-            await asyncio.to_thread(self._servicer.engine.warm)
+            if not self._is_worker:
+                await asyncio.to_thread(self._servicer.engine.warm)
         except BaseException:
             await self.stop(drain_seconds=0)
             raise
@@ -105,6 +110,10 @@ class Server:
         await self._pool.close()
         await asyncio.to_thread(self.metrics.close)
 
+    @property
+    def _is_worker(self) -> bool:
+        return self._settings.workers > 1
+
     async def _say(self, status: Any) -> None:
         for service in ("", SERVICE):
             await self._health.set(service, status)
@@ -119,7 +128,8 @@ class Server:
             finally:
                 os.umask(umask)
             return address
-        check_port_is_free(address)
+        if not self._is_worker:
+            check_port_is_free(address)
         tls = certificates(self._settings)
         if tls is None:
             port = self._bind(address, lambda: self._server.add_insecure_port(str(address)))
@@ -158,8 +168,8 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
         ("grpc.http2.min_ping_interval_without_data_ms", SHORTEST_PING_MS),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
-        # otherwise a second server on the same port silently takes half of the calls
-        ("grpc.so_reuseport", 0),
+        # where workers do not mean to share, a second server would silently take half of the calls
+        ("grpc.so_reuseport", int(settings.workers > 1)),
     ]
 
 

@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from riskmask.server.app import Server, certificates, interceptors
 from riskmask.server.engine.engine import Engine
@@ -17,25 +18,38 @@ from riskmask.server.settings import ServerSettings
 log = logging.getLogger(__name__)
 
 
+Order: TypeAlias = Callable[[], None]
+
+
 def run(settings: ServerSettings, ready: Callable[[Server], None] = lambda _: None) -> None:
-    """Loads the engine and serves until told to stop.
+    """Loads the engine and serves in this process until told to stop.
 
     Raises:
         StartError: an address cannot be had.
         AssetError: the model or a codec profile cannot be used.
     """
-    asyncio.run(serve(settings, ready))
+    asyncio.run(serve(settings.for_worker(0), ready))
+
+
+def heed_signals(stop: Order, reload: Order) -> None:
+    """SIGTERM and SIGINT stop, SIGHUP loads the model anew."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)
 
 
 async def serve(
     settings: ServerSettings,
     ready: Callable[[Server], None] = lambda _: None,
+    heed: Callable[[Order, Order], None] = heed_signals,
 ) -> None:
-    """Runs a server until SIGTERM or SIGINT; with SIGHUP it loads the model anew.
+    """Runs a server until it is told to stop.
 
     Args:
         settings: which server.
         ready: called once it serves.
+        heed: called before anything else, with what stops the server and what reloads its model.
 
     Raises:
         StartError: an address cannot be had.
@@ -43,10 +57,7 @@ async def serve(
     """
     stopping = asyncio.Event()
     reloads = Reloads(partial(load_warm_engine, settings))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, reloads.ask)
+    heed(stopping.set, reloads.ask)
     server = Server(load_engine(settings), settings)
     await server.start()
     reloading = asyncio.create_task(reloads.run(server))
