@@ -45,8 +45,8 @@ def _constant(name: str, values: Any, dtype: Any = np.float32) -> onnx.TensorPro
     return numpy_helper.from_array(np.asarray(values, dtype), name)
 
 
-def _excess(channel: int) -> list[onnx.NodeProto]:
-    """How much a colour stands out over the two others, averaged over 4x4 pixels."""
+def _excess(channel: int, cell: int) -> list[onnx.NodeProto]:
+    """How much a colour stands out over the two others, averaged over cells of 4x4 pixels."""
     colour, *others = (f"c{index}" for index in (channel, *({0, 1, 2} - {channel})))
     out = f"excess{channel}"
     return [
@@ -54,7 +54,7 @@ def _excess(channel: int) -> list[onnx.NodeProto]:
         helper.make_node("Sub", [colour, f"{out}_others"], [f"{out}_raw"]),
         helper.make_node("Relu", [f"{out}_raw"], [f"{out}_full"]),
         helper.make_node(
-            "AveragePool", [f"{out}_full"], [out], kernel_shape=[4, 4], strides=[4, 4]
+            "AveragePool", [f"{out}_full"], [out], kernel_shape=[cell] * 2, strides=[cell] * 2
         ),
     ]
 
@@ -67,17 +67,22 @@ def build_detector(
     without: str | None = None,
     input_type: int = TensorProto.UINT8,
     poison: float | None = None,
+    sizes: Sequence[int | str] = ("N", "H", "W"),
+    cell: int = 4,
+    white: float = 255.0,
+    decay: Sequence[float] = RED_DECAY,
+    growth: Sequence[float] = RATE_OF_LEVEL,
 ) -> onnx.ModelProto:
     """The tiny detector, or one that breaks its contract in one way."""
-    decay = np.reshape(RED_DECAY[:levels], (1, levels, 1, 1))
-    growth = np.reshape(RATE_OF_LEVEL, (1, 8, 1, 1))
+    per_level = np.reshape(decay[:levels], (1, levels, 1, 1))
+    rate_per_level = np.reshape(growth, (1, 8, 1, 1))
     pool = {"kernel_shape": [16, 16], "strides": [16, 16]}
     nodes = [
         helper.make_node("Cast", ["image"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["floats", "white"], ["scaled"]),
         helper.make_node("Transpose", ["scaled"], ["planes"], perm=[0, 3, 1, 2]),
         helper.make_node("Split", ["planes"], ["c0", "c1", "c2"], axis=1, num_outputs=3),
-        *(node for channel in range(3) for node in _excess(channel)),
+        *(node for channel in range(3) for node in _excess(channel, cell)),
         helper.make_node("Mul", ["excess0", "decay"], ["red_risk"]),
         helper.make_node("Add", ["red_risk", "excess2"], ["raw_risk"]),
         helper.make_node("Clip", ["raw_risk", "zero", "one"], ["risk"]),
@@ -98,9 +103,9 @@ def build_detector(
         helper.make_node("Div", ["clean_rate", "divisor"], ["rate"]),
     ]
     constants = [
-        _constant("white", 255.0),
-        _constant("decay", decay),
-        _constant("growth", growth),
+        _constant("white", white),
+        _constant("decay", per_level),
+        _constant("growth", rate_per_level),
         _constant("zero", 0.0),
         _constant("one", 1.0),
         _constant("four", 4.0),
@@ -119,7 +124,7 @@ def build_detector(
         )
         if output != without
     ]
-    image = helper.make_tensor_value_info("image", input_type, ["N", "H", "W", 3])
+    image = helper.make_tensor_value_info("image", input_type, [*sizes, 3])
     graph = helper.make_graph(nodes, "tiny", [image], outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     metadata = {"riskmask.contract": contract, "riskmask.name": name}

@@ -32,11 +32,12 @@ Start = Callable[..., Any]
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A server process and where it listens."""
+    """A server process and where it listens; what it logs is in a file."""
 
     process: subprocess.Popen[str]
     addresses: tuple[str, ...]
     said: str
+    log: Path
 
 
 @pytest.fixture(scope="session")
@@ -47,18 +48,23 @@ def socket_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def start_server(detector_path: Path, profiles_folder: Path) -> Start:
+def start_server(
+    detector_path: Path, profiles_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Start:
     """Runs ``riskmask serve`` with these flags while the context lasts."""
 
     @contextmanager
-    def start(*flags: str) -> Iterator[RunningServer]:
-        model = ("--model", str(detector_path), "--profiles", str(profiles_folder))
-        process = subprocess.Popen(
-            [*COMMAND, *model, "--model-threads", "1", *flags],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(*flags: str, model: Path = detector_path) -> Iterator[RunningServer]:
+        files = ("--model", str(model), "--profiles", str(profiles_folder))
+        # a file and no pipe: many requests would fill that and stop the server
+        log = tmp_path_factory.mktemp("log") / "server.log"
+        with log.open("w") as errors:
+            process = subprocess.Popen(
+                [*COMMAND, *files, "--model-threads", "1", *flags],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         try:
             assert process.stdout is not None
             wanted = max(1, sum(flag in ("--address", "--socket") for flag in flags))
@@ -70,9 +76,9 @@ def start_server(detector_path: Path, profiles_folder: Path) -> Start:
                 if not line.startswith("metrics on ")
             )
             if not all(addresses):
-                _, errors = process.communicate(timeout=20)
-                pytest.fail(f"the server did not start: {errors}")
-            yield RunningServer(process, addresses, "".join(said))
+                process.communicate(timeout=20)
+                pytest.fail(f"the server did not start: {log.read_text()}")
+            yield RunningServer(process, addresses, "".join(said), log)
         finally:
             process.terminate()
             process.communicate(timeout=30)

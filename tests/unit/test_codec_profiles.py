@@ -114,3 +114,8 @@ def test_two_profiles_of_one_name_are_refused(
 
 def test_every_packaged_profile_loads() -> None:
     assert all(name == profile.name for name, profile in packaged_profiles().items())
+
+
+def test_a_folder_that_is_not_there_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match="there is no folder gone of codec profiles"):
+        packaged_profiles(tmp_path / "gone")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riskmask.client.cli_connection import fail
+
+if TYPE_CHECKING:
+    from riskmask.server.settings import ServerSettings
 
 
 def serve(
@@ -24,6 +28,9 @@ def serve(
     ] = None,
     socket: Annotated[
         Path | None, typer.Option(help="Unix socket to listen on; the same as unix:PATH.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the addresses [1].")
     ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Allow TCP beyond loopback without TLS.")
@@ -90,7 +97,7 @@ def serve(
         int | None, typer.Option(help="Serve Prometheus metrics on this loopback port [none].")
     ] = None,
 ) -> None:
-    """Serve over gRPC until SIGTERM. Environment variables RISKMASK_* set options too."""
+    """Serve over gRPC until SIGTERM; SIGHUP loads the model anew. RISKMASK_* set options too."""
     flags = {**locals(), "insecure": insecure or None}
     for own in ("config", "check", "socket"):
         flags.pop(own)
@@ -98,34 +105,71 @@ def serve(
     flags["address"] = addresses or None
     try:
         from riskmask.model.runtime.errors import AssetError
-        from riskmask.server import app as server
         from riskmask.server.errors import StartError
         from riskmask.server.logs import log_to_stderr
         from riskmask.server.settings import load_settings
     except ModuleNotFoundError as missing:
         fail(f"serving needs {missing.name}: pip install 'riskmask[server]'")
     log_to_stderr(logging.INFO)
-
-    def say_ready(started: server.Server) -> None:
-        for bound in started.bound:
-            print(f"listening on {bound}", flush=True)
-        if started.metrics.port is not None:
-            print(f"metrics on http://127.0.0.1:{started.metrics.port}/metrics", flush=True)
-        if all(bound.is_local for bound in started.bound):
-            print(
-                "only this machine can connect; to be reached from others: --address "
-                "0.0.0.0:50551 with --tls-cert and --tls-key, or --insecure",
-                flush=True,
-            )
-
     try:
         settings = load_settings(config, **flags)
         if check:
-            engine = server.check(settings)
-            print(f"model {engine.model.name}, sha256 {engine.model.sha256}")
-            print(f"codecs {', '.join(engine.profiles)}")
-            print(f"would listen on {', '.join(settings.address)}")
+            _check(settings)
+        elif settings.workers > 1:
+            raise typer.Exit(_serve_with_workers(settings))
         else:
-            server.run(settings, say_ready)
+            _serve_here(settings)
     except (StartError, AssetError) as error:
         fail(str(error))
+    except ModuleNotFoundError as missing:
+        fail(f"serving needs {missing.name}: pip install 'riskmask[server]'")
+
+
+def _check(settings: ServerSettings) -> None:
+    from riskmask.server import process
+
+    engine = process.check(settings)
+    print(f"model {engine.model.name}, sha256 {engine.model.sha256}")
+    print(f"codecs {', '.join(engine.profiles)}")
+    print(f"would listen on {', '.join(settings.address)}")
+
+
+def _serve_here(settings: ServerSettings) -> None:
+    from riskmask.server import process
+
+    process.run(
+        settings,
+        lambda server: _say_ready(
+            [str(address) for address in server.bound],
+            [] if server.metrics.port is None else [server.metrics.port],
+        ),
+    )
+
+
+def _serve_with_workers(settings: ServerSettings) -> int:
+    # The engine is not imported: the workers load it, each for itself.
+    from riskmask.server import supervisor
+
+    return supervisor.run(
+        settings,
+        lambda workers: _say_ready(
+            dict.fromkeys(address for said in workers for address in said.addresses),
+            [said.metrics_port for said in workers if said.metrics_port is not None],
+        ),
+    )
+
+
+def _say_ready(addresses: Iterable[str], metrics_ports: Iterable[int]) -> None:
+    from riskmask.server.addresses import parse_address
+
+    bound = list(addresses)
+    for address in bound:
+        print(f"listening on {address}", flush=True)
+    for port in metrics_ports:
+        print(f"metrics on http://127.0.0.1:{port}/metrics", flush=True)
+    if all(parse_address(address).is_local for address in bound):
+        print(
+            "only this machine can connect; to be reached from others: --address "
+            "0.0.0.0:50551 with --tls-cert and --tls-key, or --insecure",
+            flush=True,
+        )

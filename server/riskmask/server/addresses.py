@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import stat
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,3 +100,36 @@ def check_port_is_free(address: Address) -> None:
                 probe.bind(place)
     except OSError as error:
         raise StartError(f"address {address}: {error.strerror or error}") from None
+
+
+@contextmanager
+def shared_ports(addresses: Sequence[Address]) -> Iterator[tuple[Address, ...]]:
+    """Holds TCP ports for processes that listen on them together (SO_REUSEPORT).
+
+    Yields:
+        the addresses, free ports filled in.
+
+    Raises:
+        StartError: a port is taken, or an address is not this machine's.
+    """
+    with ExitStack() as held:
+        yield tuple(
+            address if address.path is not None else _share(address, held) for address in addresses
+        )
+
+
+def _share(address: Address, held: ExitStack) -> Address:
+    # A socket that is bound and never listens gets no connection, but keeps strangers away.
+    check_port_is_free(address)
+    port = address.port
+    try:
+        for family, kind, protocol, _, place in socket.getaddrinfo(
+            address.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            holder = held.enter_context(socket.socket(family, kind, protocol))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            holder.bind((place[0], port, *place[2:]))
+            port = holder.getsockname()[1]
+    except OSError as error:
+        raise StartError(f"address {address}: {error.strerror or error}") from None
+    return Address(host=address.host, port=port)

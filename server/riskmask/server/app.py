@@ -1,11 +1,9 @@
-"""The server process: listens, answers, drains, leaves."""
+"""One gRPC server: listens, answers, drains."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -17,21 +15,18 @@ from riskmask.server.addresses import Address, check_port_is_free, clear_stale_s
 from riskmask.server.certificates import Certificates
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
+from riskmask.server.loading import load_verifier
 from riskmask.server.metrics import Metrics
 from riskmask.server.pool import WorkerPool
 from riskmask.server.servicer import RiskServicer
 from riskmask.server.settings import ServerSettings
 from riskmask.server.tokens import RequireToken, TokenFile
-from riskmask.server.verification.availability import AnnotatorFiles
 from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
 SOCKET_MODE = 0o660
-
-log = logging.getLogger(__name__)
-
 
 SHORTEST_PING_MS = 10_000
 SPARE_CALLS = 32  # health checks, reflection, and requests on their way to being refused
@@ -49,13 +44,12 @@ class Server:
         self, engine: Engine, settings: ServerSettings, verifier: Verifier | None = None
     ) -> None:
         self._settings = settings
-        self._engine = engine
         verifier = verifier or load_verifier(settings)
         self._pool = WorkerPool(settings.threads, settings.queue)
         self.metrics = Metrics(self._pool, engine.model)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=_interceptors(settings),
+            interceptors=interceptors(settings),
             options=_options(settings),
             # Messages are received before the queue sees them, so their number needs an end too.
             maximum_concurrent_rpcs=settings.threads
@@ -63,9 +57,8 @@ class Server:
             + settings.max_streams
             + SPARE_CALLS,
         )
-        pb_grpc.add_RiskServiceServicer_to_server(
-            RiskServicer(engine, verifier, self._pool, settings, self.metrics), self._server
-        )
+        self._servicer = RiskServicer(engine, verifier, self._pool, settings, self.metrics)
+        pb_grpc.add_RiskServiceServicer_to_server(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
             (
@@ -80,12 +73,16 @@ class Server:
     async def start(self) -> None:
         """Listens on every address, warms the model up, then says SERVING.
 
+        One of several workers warms up first.
+
         Raises:
             StartError: an address is taken or cannot be had; nothing is left listening.
             AssetError: the model failed.
         """
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
+            if self._is_worker:  # one that is not ready must draw no calls from the others
+                await asyncio.to_thread(self._servicer.engine.warm)
             self.bound = tuple(self._listen(address) for address in self._settings.addresses)
             if self._settings.metrics_port is not None:
                 self.metrics.serve(self._settings.metrics_port)
@@ -93,11 +90,17 @@ class Server:
             for address in self.bound:
                 if address.path is not None:
                     address.path.chmod(SOCKET_MODE)
-            await asyncio.to_thread(self._engine.warm)
+            if not self._is_worker:
+                await asyncio.to_thread(self._servicer.engine.warm)
         except BaseException:
             await self.stop(drain_seconds=0)
             raise
         await self._say(health_pb2.HealthCheckResponse.SERVING)
+
+    def install(self, engine: Engine) -> None:
+        """Calls from now on are answered by this engine; those accepted before keep theirs."""
+        self._servicer.engine = engine
+        self.metrics.name_model(engine.model)
 
     async def stop(self, drain_seconds: float | None = None) -> None:
         """Says NOT_SERVING, takes no new calls, waits for those it has, leaves."""
@@ -106,6 +109,10 @@ class Server:
         await self._server.stop(seconds)
         await self._pool.close()
         await asyncio.to_thread(self.metrics.close)
+
+    @property
+    def _is_worker(self) -> bool:
+        return self._settings.workers > 1
 
     async def _say(self, status: Any) -> None:
         for service in ("", SERVICE):
@@ -121,12 +128,13 @@ class Server:
             finally:
                 os.umask(umask)
             return address
-        check_port_is_free(address)
-        certificates = _certificates(self._settings)
-        if certificates is None:
+        if not self._is_worker:
+            check_port_is_free(address)
+        tls = certificates(self._settings)
+        if tls is None:
             port = self._bind(address, lambda: self._server.add_insecure_port(str(address)))
         else:
-            credentials = certificates.credentials()
+            credentials = tls.credentials()
             port = self._bind(
                 address, lambda: self._server.add_secure_port(str(address), credentials)
             )
@@ -160,80 +168,26 @@ def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
         ("grpc.http2.min_ping_interval_without_data_ms", SHORTEST_PING_MS),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
-        # otherwise a second server on the same port silently takes half of the calls
-        ("grpc.so_reuseport", 0),
+        # where workers do not mean to share, a second server would silently take half of the calls
+        ("grpc.so_reuseport", int(settings.workers > 1)),
     ]
 
 
-def _certificates(settings: ServerSettings) -> Certificates | None:
+def certificates(settings: ServerSettings) -> Certificates | None:
+    """For TLS, where these settings want it.
+
+    Raises:
+        StartError: the files cannot be used.
+    """
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     return Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
 
-def _interceptors(settings: ServerSettings) -> list[grpc.aio.ServerInterceptor]:
+def interceptors(settings: ServerSettings) -> list[grpc.aio.ServerInterceptor]:
+    """What a call passes before it reaches the servicer.
+
+    Raises:
+        StartError: the token file cannot be used.
+    """
     return [] if settings.token_file is None else [RequireToken(TokenFile(settings.token_file))]
-
-
-async def serve(
-    engine: Engine, settings: ServerSettings, ready: Callable[[Server], None] = lambda _: None
-) -> None:
-    """Runs a server until SIGTERM or SIGINT; calls ``ready`` once it listens."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    server = Server(engine, settings)
-    await server.start()
-    ready(server)
-    await stopping.wait()
-    log.info("stopping: waiting up to %.0f s for calls in flight", settings.drain_seconds)
-    await server.stop()
-
-
-def run(settings: ServerSettings, ready: Callable[[Server], None] = lambda _: None) -> None:
-    """Loads the engine and serves until told to stop.
-
-    Raises:
-        StartError: an address cannot be had.
-        AssetError: the model or a codec profile cannot be used.
-    """
-    asyncio.run(serve(load_engine(settings), settings, ready))
-
-
-def check(settings: ServerSettings) -> Engine:
-    """Does everything that a start does but listen; the engine, which has answered.
-
-    Raises:
-        StartError: certificates or tokens cannot be used.
-        AssetError: the model, a codec profile or a file of the annotators cannot be used.
-    """
-    _certificates(settings)
-    _interceptors(settings)
-    engine = load_engine(settings)
-    engine.warm()
-    load_verifier(settings).warm()
-    return engine
-
-
-def load_engine(settings: ServerSettings) -> Engine:
-    """The engine that these settings name.
-
-    Raises:
-        AssetError: the model or a codec profile cannot be used.
-    """
-    return Engine.default(
-        model=settings.model,
-        profiles=settings.profiles,
-        threads=settings.model_threads,
-        limits=settings.limits,
-    )
-
-
-def load_verifier(settings: ServerSettings) -> Verifier:
-    """What these settings let a server verify; loads nothing yet."""
-    return Verifier(
-        AnnotatorFiles(settings.face_detector, settings.icons),
-        limits=settings.limits,
-        threads=settings.model_threads,
-    )

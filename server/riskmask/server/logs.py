@@ -8,9 +8,15 @@ import sys
 from riskmask.server import record
 
 
-def log_to_stderr(level: int) -> None:
-    """Sends messages as text and requests as the JSON that they are."""
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+def log_to_stderr(level: int, who: str = "") -> None:
+    """Sends messages as text and requests as the JSON that they are.
+
+    Args:
+        level: the least that is sent.
+        who: stands before each message, where several processes send theirs to one place.
+    """
+    prefix = f"{who}: " if who else ""
+    logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {prefix}%(message)s")
     plain = logging.StreamHandler(sys.stderr)
     plain.setFormatter(logging.Formatter("%(message)s"))
     record.requests.handlers = [plain]

@@ -55,14 +55,16 @@ class Metrics:
             "riskmask_running", "Analyses and verifications in a thread", registry=self._registry
         )
         running.set_function(lambda: pool.running)
-        build = Info("riskmask_build", "What answers", registry=self._registry)
-        build.info(
-            {
-                "version": metadata.version("riskmask"),
-                "model": model.name,
-                "model_sha256": model.sha256,
-            }
+        self._build = Info("riskmask_build", "What answers", registry=self._registry)
+        self.name_model(model)
+        self._reloads = Counter(
+            "riskmask_model_reloads",
+            "Times that the model was loaded anew: done, or refused and the old one kept",
+            ["outcome"],
+            registry=self._registry,
         )
+        for outcome in ("done", "refused"):
+            self._reloads.labels(outcome)
         self._close: Callable[[], None] = lambda: None
         self.port: int | None = None
 
@@ -71,6 +73,20 @@ class Metrics:
         self._outcomes.labels(record.method, record.reason or "OK").inc()
         for stage, seconds in record.job.seconds.items():
             self._stages.labels(stage.value).observe(seconds)
+
+    def name_model(self, model: ModelFacts) -> None:
+        """The model that answers from now on."""
+        self._build.info(
+            {
+                "version": metadata.version("riskmask"),
+                "model": model.name,
+                "model_sha256": model.sha256,
+            }
+        )
+
+    def count_reload(self, *, done: bool) -> None:
+        """One attempt to load the model anew."""
+        self._reloads.labels("done" if done else "refused").inc()
 
     def serve(self, port: int) -> None:
         """Answers scrapes at ``/metrics`` on loopback, from a thread of its own.

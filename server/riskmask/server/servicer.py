@@ -35,7 +35,11 @@ A = TypeVar("A", pb.AnalyzeResponse, pb.VerifyResponse)
 
 
 class RiskServicer(pb_grpc.RiskServiceServicer):
-    """riskmask.v1.RiskService."""
+    """riskmask.v1.RiskService.
+
+    Attributes:
+        engine: answers; may be exchanged at any time, each call keeps the one that it began with.
+    """
 
     def __init__(
         self,
@@ -45,7 +49,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         settings: ServerSettings,
         metrics: Metrics,
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._verifier = verifier
         self._pool = pool
         self._settings = settings
@@ -97,7 +101,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     ) -> pb.AnalyzeResponse:
         record.image_bytes = request.image.ByteSize()
         record.job = Job(allowed)
-        work = partial(calls.analyze, self._engine, request, record.job)
+        work = partial(calls.analyze, self.engine, request, record.job)
         response = await self._work(work, request.priority, record, allowed, patient=patient)
         facts = response.analysis.image
         record.size = (facts.width, facts.height)
@@ -162,7 +166,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
 
     async def _server_info(self) -> pb.GetServerInfoResponse:
         # on the loop, so that a full queue does not hide it
-        return calls.server_info(self._engine, self._verifier, self._settings.max_message_bytes)
+        return calls.server_info(self.engine, self._verifier, self._settings.max_message_bytes)
 
     async def _refuse(self, error: ServiceError) -> None:
         raise error

@@ -25,6 +25,7 @@ from riskmask.server.errors import StartError
 MIB = 1 << 20
 DEFAULT_ADDRESS = "127.0.0.1:50551"
 CONFIG_VARIABLE = "RISKMASK_CONFIG"
+WORKER = "{worker}"
 _FILES = ("tls_cert", "tls_key", "tls_client_ca", "token_file", "model", "face_detector")
 
 # Where the file is while settings are built: pydantic-settings asks for it in a class method.
@@ -37,6 +38,8 @@ class ServerSettings(BaseSettings):
     Attributes:
         address: where to listen: ``HOST:PORT``, ``[IPV6]:PORT`` or ``unix:PATH``; several in the
             environment are separated by commas. Port 0 takes a free one.
+        workers: processes that serve the same addresses; more than one share each TCP port, and
+            each has its own Unix socket, whose path holds ``{worker}`` for its number from 0.
         insecure: allow TCP beyond loopback without TLS.
         tls_cert, tls_key: PEM files, both or neither; they encrypt every TCP address, and are read
             again when they change.
@@ -46,9 +49,10 @@ class ServerSettings(BaseSettings):
         profiles: a folder of codec profiles beside the packaged ones.
         face_detector: YuNet's ONNX file, for the verification of faces.
         icons: a folder of ``FAMILY__NAME.svg``, for the verification of icons.
-        threads: analyses at the same time.
-        model_threads: threads of the model within one analysis.
-        queue: analyses that may wait beyond those that run.
+        threads: analyses at the same time, in each worker.
+        model_threads: threads of the model within one analysis; each worker's share of the cores
+            unless given.
+        queue: analyses that may wait beyond those that run, in each worker.
         stream_places: images of one ``AnalyzeStream`` in the works at the same time; while all
             are taken the stream is not read.
         max_streams: streams open at the same time.
@@ -62,12 +66,14 @@ class ServerSettings(BaseSettings):
             new servers; 0 is never.
         keepalive_seconds: of silence until a client is asked whether it is there.
         keepalive_timeout_seconds: until a client that does not answer is let go.
-        metrics_port: serves Prometheus metrics on loopback; 0 takes a free port, None none.
+        metrics_port: serves Prometheus metrics on loopback, further workers on the ports that
+            follow; 0 takes a free port, None none.
     """
 
     model_config = SettingsConfigDict(env_prefix="RISKMASK_", extra="forbid", frozen=True)
 
     address: Annotated[tuple[str, ...], NoDecode] = (DEFAULT_ADDRESS,)
+    workers: int = Field(default=1, ge=1, le=256)
     insecure: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
@@ -130,7 +136,17 @@ class ServerSettings(BaseSettings):
             folder: Path | None = getattr(self, name)
             if folder is not None and not folder.is_dir():
                 raise ValueError(f"{name}: there is no folder {folder}")
+        if self.metrics_port and self.metrics_port + self.workers > 65_536:
+            raise ValueError(
+                f"metrics_port: {self.workers} workers need as many ports, and there is none over "
+                "65535"
+            )
         for address in self.addresses:
+            if self.workers > 1 and address.path is not None and WORKER not in str(address):
+                raise ValueError(
+                    f"address {address}: a Unix socket belongs to one process; put {WORKER} into "
+                    f"its name, such as unix:/run/riskmask/{WORKER}.sock, or leave workers at 1"
+                )
             if not (address.is_local or self.insecure or self.tls_cert):
                 raise ValueError(
                     f"address {address}: beyond loopback the images would travel in clear; give "
@@ -149,6 +165,21 @@ class ServerSettings(BaseSettings):
                 f"max_message_bytes, {self.max_message_bytes}; raise that too"
             )
         return self
+
+    def for_worker(self, number: int) -> Self:
+        """What one worker gets: its own sockets, metrics port and share of the cores.
+
+        Args:
+            number: of the worker, from 0.
+        """
+        own: dict[str, Any] = {
+            "address": tuple(text.replace(WORKER, str(number)) for text in self.address)
+        }
+        if self.metrics_port:
+            own["metrics_port"] = self.metrics_port + number
+        if "model_threads" not in self.model_fields_set:
+            own["model_threads"] = max(1, self.model_threads // self.workers)
+        return self.model_copy(update=own)
 
     @property
     def limits(self) -> Limits:

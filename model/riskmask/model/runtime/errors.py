@@ -2,7 +2,7 @@
 
     AssetError
     ├── ModelError      an ONNX file that is not a detector, or fails while running
-    ├── WeightsError    packaged weights that are absent or not what their manifest says
+    ├── WeightsError    weights that are absent or not what their manifest says
     └── ProfileError    a codec profile that does not hold what a profile must
 
 None of them is the fault of a request.
@@ -20,7 +20,7 @@ class ModelError(AssetError):
 
 
 class WeightsError(AssetError):
-    """The packaged weights are absent, or their hash is not the manifest's."""
+    """Weights are absent, or their hash or name is not the manifest's."""
 
 
 class ProfileError(AssetError):

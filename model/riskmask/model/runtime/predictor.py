@@ -1,11 +1,6 @@
 """Inference: an RGB image in, the detector's maps out, over ONNX Runtime.
 
-The ONNX file's contract, version 1. Input ``image``: (N, H, W, 3) uint8 RGB, H and W any multiples
-of 32. Outputs, float32: ``risk`` (N, 8, H/4, W/4) in [0, 1], non-increasing from the coarsest
-level (0) to the finest (7); ``rate`` (N, 8, H/16, W/16) bits per pixel >= 0, non-decreasing;
-``content`` (N, 3, H/4, W/4) text, face, symbol; ``high_impact`` (N, 1, H/4, W/4); ``kind``
-(N, 3, H/4, W/4) amplitude, geometry, shape; the last three in [0, 1]. Metadata:
-``riskmask.name`` and ``riskmask.contract`` = "1".
+What the ONNX file must take and answer stands in ``contract.py``.
 """
 
 from __future__ import annotations
@@ -18,25 +13,22 @@ import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from riskmask.model.levels import ANCHORS
+from riskmask.model.runtime.contract import (
+    INPUT,
+    OUTPUTS,
+    Maps,
+    check_shapes,
+    check_signature,
+    check_values,
+    checked_name,
+)
 from riskmask.model.runtime.cpus import available_cpus
-from riskmask.model.runtime.errors import ModelError
+from riskmask.model.runtime.errors import ModelError, WeightsError
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE, Prediction
 from riskmask.model.runtime.tiles import SIDES, blend, cut, spans, tile_side
+from riskmask.model.runtime.weights import Weights
 
-CONTRACT = "1"
-INPUT = "image"
-# name: (channels, stride)
-OUTPUTS = {
-    "risk": (ANCHORS, RISK_STRIDE),
-    "rate": (ANCHORS, RATE_STRIDE),
-    "content": (3, RISK_STRIDE),
-    "high_impact": (1, RISK_STRIDE),
-    "kind": (3, RISK_STRIDE),
-}
 NAMES = list(OUTPUTS)
-
-Maps = dict[str, NDArray[np.float32]]
 
 
 class Predictor:
@@ -54,16 +46,19 @@ class Predictor:
         *,
         threads: int | None = None,
         providers: Sequence[str] = ("CPUExecutionProvider",),
+        expected: Weights | None = None,
     ) -> None:
-        """Load a detector and run it once on an empty tile.
+        """Load a detector and run it once, on a tile of noise, whose answer must fit the contract.
 
         Args:
             path: the ONNX file.
             threads: of one inference; the cores this process may use unless given.
             providers: ONNX Runtime execution providers, in order of preference.
+            expected: what a manifest says of the file.
 
         Raises:
             ModelError: no such file, not an ONNX file, or not a detector.
+            WeightsError: not the file or not the model that the manifest names.
             ValueError: ``threads`` is under 1.
         """
         self.threads = available_cpus() if threads is None else threads
@@ -74,15 +69,22 @@ class Predictor:
         except OSError as error:
             raise ModelError(f"cannot read the model {path.name}: {error.strerror}") from None
         self.sha256 = hashlib.sha256(content).hexdigest()
+        if expected is not None:
+            expected.check_hash(self.sha256)
         try:
             self._session = ort.InferenceSession(
                 content, _session_options(self.threads), providers=list(providers)
             )
         except Exception as error:  # its errors share no base class but this one
             raise ModelError(f"{path.name} is not an ONNX model that can run here") from error
-        self.name = _checked_name(self._session, path.name)
-        _check_signature(self._session, path.name)
-        self._run(np.zeros((1, SIDES[0], SIDES[0], 3), np.uint8), release=False)
+        self.name = checked_name(self._session, path.name)
+        if expected is not None and self.name != expected.name:
+            raise WeightsError(
+                f"{path.name} holds the model {self.name}, its manifest says {expected.name}"
+            )
+        check_signature(self._session, path.name)
+        noise = np.random.default_rng(0).integers(0, 256, (1, SIDES[0], SIDES[0], 3), np.uint8)
+        check_values(self._answer(noise, ort.RunOptions()), path.name)
 
     def predict(
         self, image: NDArray[np.uint8], before_tile: Callable[[], None] = lambda: None
@@ -121,21 +123,19 @@ class Predictor:
         options = ort.RunOptions()
         if release:
             options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        maps = self._answer(tile, options)
+        return {
+            name: np.clip(values[0], 0.0, np.inf if name == "rate" else 1.0)
+            for name, values in maps.items()
+        }
+
+    def _answer(self, tile: NDArray[np.uint8], options: ort.RunOptions) -> Maps:
         try:
             outputs = self._session.run(NAMES, {INPUT: tile}, options)
         except Exception as error:  # its errors share no base class but this one
             raise ModelError("the detector failed on a tile; see the log for its cause") from error
-        maps: Maps = {}
-        for (name, (channels, stride)), output in zip(OUTPUTS.items(), outputs, strict=True):
-            cells = tile.shape[1] // stride
-            if output.shape != (1, channels, cells, cells):
-                raise ModelError(
-                    f"output {name} has shape {output.shape}, "
-                    f"the contract says {(1, channels, cells, cells)}"
-                )
-            if not np.isfinite(output).all():
-                raise ModelError(f"output {name} holds values that are not finite")
-            maps[name] = np.clip(output[0], 0.0, np.inf if name == "rate" else 1.0)
+        maps: Maps = dict(zip(NAMES, outputs, strict=True))
+        check_shapes(maps, *tile.shape[1:3])
         return maps
 
 
@@ -147,34 +147,3 @@ def _session_options(threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return options
-
-
-def _checked_name(session: ort.InferenceSession, file: str) -> str:
-    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    contract = metadata.get("riskmask.contract")
-    if contract != CONTRACT:
-        raise ModelError(
-            f"{file} is not a riskmask detector of contract {CONTRACT} "
-            f"(its metadata says {contract!r}); export it again with this version"
-        )
-    name = metadata.get("riskmask.name", "")
-    if not name:
-        raise ModelError(f"{file} has no riskmask.name in its metadata; export it again")
-    return name
-
-
-def _check_signature(session: ort.InferenceSession, file: str) -> None:
-    inputs = {value.name: value for value in session.get_inputs()}
-    if list(inputs) != [INPUT]:
-        raise ModelError(f"{file} takes inputs {sorted(inputs)}, the contract says ['{INPUT}']")
-    image = inputs[INPUT]
-    if image.type != "tensor(uint8)" or len(image.shape) != 4 or image.shape[3] != 3:
-        raise ModelError(
-            f"{file} takes {image.type} {image.shape}, the contract says uint8 (N, H, W, 3)"
-        )
-    outputs = {value.name: value for value in session.get_outputs()}
-    if missing := [name for name in NAMES if name not in outputs]:
-        raise ModelError(f"{file} lacks the outputs {missing}")
-    for name in NAMES:
-        if outputs[name].type != "tensor(float)":
-            raise ModelError(f"{file} answers {name} as {outputs[name].type}, not float32")

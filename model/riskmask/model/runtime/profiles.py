@@ -117,10 +117,12 @@ def packaged_profiles(folder: Path | None = None) -> dict[str, CodecProfile]:
     """Every profile of a folder (the package's own unless given) by name, sorted.
 
     Raises:
-        ProfileError: one of them is broken, or two share a name.
+        ProfileError: one of them is broken, two share a name, or there is no such folder.
     """
     if folder is None:
         folder = Path(str(resources.files("riskmask.model"))) / "profiles"
+    if not folder.is_dir():  # a glob would find nothing in it and not say so
+        raise ProfileError(f"there is no folder {folder.name} of codec profiles")
     profiles: dict[str, CodecProfile] = {}
     for path in sorted(folder.glob("*.json")):
         profile = CodecProfile.load(path)

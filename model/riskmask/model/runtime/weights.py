@@ -1,7 +1,9 @@
-"""Finds the weights that ship inside the package.
+"""Finds weights and what their manifest says of them.
 
-``weights/manifest.json`` names, for each role (``detector``, or a learned codec's name), the file,
-its sha256 and the model's name: ``{"detector": {"file": ..., "sha256": ..., "name": ...}}``.
+``manifest.json``, in the weights' own folder, names for each role (``detector``, or a learned
+codec's name) the file, its sha256 and the model's name:
+``{"detector": {"file": ..., "sha256": ..., "name": ...}}``. The package's own weights have one;
+other files may.
 """
 
 from __future__ import annotations
@@ -19,11 +21,23 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Weights:
-    """One verified weights file."""
+    """One weights file, and what its manifest says of it."""
 
     path: Path
     sha256: str
     name: str
+
+    def check_hash(self, found: str) -> None:
+        """Holds the hash of what was read against the manifest's.
+
+        Raises:
+            WeightsError: they differ.
+        """
+        if found != self.sha256:
+            raise WeightsError(
+                f"{self.path.name} is damaged or another file: its sha256 is {found[:8]}…, "
+                f"{MANIFEST} says {self.sha256[:8]}…; install it again, with its manifest"
+            )
 
 
 def packaged_folder() -> Path:
@@ -72,20 +86,43 @@ def find_weights(role: str = "detector", folder: Path | None = None) -> Weights:
     entry = manifest.get(role) if isinstance(manifest, dict) else None
     if entry is None:
         raise WeightsError(f"the weights' {MANIFEST} names no {role}; install riskmask again")
+    weights = _entry(role, entry, folder)
     try:
-        file, expected, name = str(entry["file"]), str(entry["sha256"]), str(entry["name"])
-    except (KeyError, TypeError):
-        raise WeightsError(
-            f"{role} in the weights' {MANIFEST} must have file, sha256 and name"
-        ) from None
-    path = folder / Path(file).name
-    try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = hashlib.sha256(weights.path.read_bytes()).hexdigest()
     except OSError:
-        raise WeightsError(f"the weights file {path.name} is missing or unreadable") from None
-    if found != expected:
         raise WeightsError(
-            f"{path.name} is damaged: its sha256 is {found[:8]}…, "
-            f"{MANIFEST} says {expected[:8]}…; install riskmask again"
-        )
-    return Weights(path=path, sha256=found, name=name)
+            f"the weights file {weights.path.name} is missing or unreadable"
+        ) from None
+    weights.check_hash(found)
+    return weights
+
+
+def weights_beside(path: Path) -> Weights | None:
+    """What a manifest beside a file says of it, its hash unchecked; None where none names it.
+
+    A link is looked up by its own name and by that of the file it leads to, each in its folder.
+
+    Raises:
+        WeightsError: a manifest is there that cannot be read, or whose entry is not whole.
+    """
+    for file in dict.fromkeys((path.absolute(), path.resolve())):
+        try:
+            manifest = json.loads((file.parent / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            raise WeightsError(f"the {MANIFEST} beside {path.name} is not readable JSON") from None
+        for role, entry in manifest.items() if isinstance(manifest, dict) else ():
+            if isinstance(entry, dict) and entry.get("file") == file.name:
+                return _entry(role, entry, file.parent)
+    return None
+
+
+def _entry(role: str, entry: object, folder: Path) -> Weights:
+    values = (
+        [entry.get(key) for key in ("file", "sha256", "name")] if isinstance(entry, dict) else []
+    )
+    if len(values) != 3 or not all(isinstance(value, str) and value for value in values):
+        raise WeightsError(f"{role} in the weights' {MANIFEST} must have file, sha256 and name")
+    file, sha256, name = map(str, values)
+    return Weights(path=folder / Path(file).name, sha256=sha256.lower(), name=name)

@@ -14,7 +14,7 @@ from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.tiles import SIDES
-from riskmask.model.runtime.weights import find_weights
+from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
 from riskmask.server.engine.allocate import allocate
 from riskmask.server.engine.any_image import decode_any
@@ -98,18 +98,24 @@ class Engine:
         Args:
             threads: of one inference; the cores this process may use unless given.
             limits: on the images accepted.
-            model: another detector's ONNX file.
+            model: another detector's ONNX file; where a ``manifest.json`` beside it names it, its
+                hash and name must be those.
             profiles: a folder of codec profiles, added to the packaged ones or in place of
                 those of the same name.
 
         Raises:
             AssetError: weights, model or profiles are missing or broken.
         """
-        path = find_weights("detector").path if model is None else model
+        expected: Weights | None
+        if model is None:
+            packaged = find_weights("detector")
+            model, expected = packaged.path, packaged
+        else:
+            expected = weights_beside(model)
         known = packaged_profiles()
         if profiles is not None:
             known |= packaged_profiles(profiles)
-        return cls(Predictor(path, threads=threads), known, limits)
+        return cls(Predictor(model, threads=threads, expected=expected), known, limits)
 
     def warm(self) -> None:
         """Runs the model once on every shape of tile, so that no caller waits for its first.
