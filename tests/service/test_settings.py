@@ -52,6 +52,7 @@ def test_flags_go_over_the_environment_and_that_over_defaults(
         ("max_connection_age_seconds", -1, "greater than or equal to 0"),
         ("keepalive_seconds", 0, "greater than or equal to 1"),
         ("metrics_port", 65_536, "less than or equal to 65535"),
+        ("traces", "perhaps", "valid boolean"),
         ("max_streams", -1, "greater than or equal to 0"),
         ("max_image_bytes", 0, "greater than or equal to 1"),
         ("max_image_bytes", 73 << 20, "never fit into a message"),

@@ -89,9 +89,12 @@ def serve(
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics on this loopback port [none].")
     ] = None,
+    traces: Annotated[
+        bool, typer.Option("--traces", help="Send OpenTelemetry spans where OTEL_* say.")
+    ] = False,
 ) -> None:
     """Serve over gRPC until SIGTERM. Environment variables RISKMASK_* set options too."""
-    flags = {**locals(), "insecure": insecure or None}
+    flags = {**locals(), "insecure": insecure or None, "traces": traces or None}
     for own in ("config", "check", "socket"):
         flags.pop(own)
     addresses = (*(address or ()), *([f"unix:{socket}"] if socket is not None else ()))

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -26,6 +26,9 @@ from riskmask.server.verification.availability import AnnotatorFiles
 from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
+
+if TYPE_CHECKING:
+    from riskmask.server.traces import Traces
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
 SOCKET_MODE = 0o660
@@ -51,11 +54,12 @@ class Server:
         self._settings = settings
         self._engine = engine
         verifier = verifier or load_verifier(settings)
+        self._traces = load_traces(settings)
         self._pool = WorkerPool(settings.threads, settings.queue)
         self.metrics = Metrics(self._pool, engine.model)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=_interceptors(settings),
+            interceptors=_interceptors(settings, self._traces),
             options=_options(settings),
             # Messages are received before the queue sees them, so their number needs an end too.
             maximum_concurrent_rpcs=settings.threads
@@ -64,7 +68,8 @@ class Server:
             + SPARE_CALLS,
         )
         pb_grpc.add_RiskServiceServicer_to_server(
-            RiskServicer(engine, verifier, self._pool, settings, self.metrics), self._server
+            RiskServicer(engine, verifier, self._pool, settings, self.metrics, self._traces),
+            self._server,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
@@ -106,6 +111,8 @@ class Server:
         await self._server.stop(seconds)
         await self._pool.close()
         await asyncio.to_thread(self.metrics.close)
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
 
     async def _say(self, status: Any) -> None:
         for service in ("", SERVICE):
@@ -171,8 +178,18 @@ def _certificates(settings: ServerSettings) -> Certificates | None:
     return Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
 
-def _interceptors(settings: ServerSettings) -> list[grpc.aio.ServerInterceptor]:
-    return [] if settings.token_file is None else [RequireToken(TokenFile(settings.token_file))]
+def _interceptors(
+    settings: ServerSettings, traces: Traces | None
+) -> list[grpc.aio.ServerInterceptor]:
+    """The first one is asked first, so that a refused call has its span too."""
+    interceptors: list[grpc.aio.ServerInterceptor] = []
+    if traces is not None:
+        from riskmask.server.traces import TraceCalls
+
+        interceptors.append(TraceCalls(traces))
+    if settings.token_file is not None:
+        interceptors.append(RequireToken(TokenFile(settings.token_file)))
+    return interceptors
 
 
 async def serve(
@@ -205,11 +222,14 @@ def check(settings: ServerSettings) -> Engine:
     """Does everything that a start does but listen; the engine, which has answered.
 
     Raises:
-        StartError: certificates or tokens cannot be used.
+        StartError: certificates, tokens or the exporter of traces cannot be used.
         AssetError: the model, a codec profile or a file of the annotators cannot be used.
     """
     _certificates(settings)
-    _interceptors(settings)
+    traces = load_traces(settings)
+    _interceptors(settings, traces)
+    if traces is not None:
+        traces.close()
     engine = load_engine(settings)
     engine.warm()
     load_verifier(settings).warm()
@@ -237,3 +257,24 @@ def load_verifier(settings: ServerSettings) -> Verifier:
         limits=settings.limits,
         threads=settings.model_threads,
     )
+
+
+def load_traces(settings: ServerSettings) -> Traces | None:
+    """What makes spans, or None where they are off; OpenTelemetry is imported only if they are on.
+
+    Raises:
+        StartError: the extra is not installed, or the environment asks for what it does not have.
+    """
+    if not settings.traces:
+        return None
+    try:
+        from riskmask.server.trace_export import provider_from_environment
+        from riskmask.server.traces import Traces
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] != "opentelemetry":
+            raise
+        raise StartError(f"traces: needs {missing.name}: pip install 'riskmask[otel]'") from None
+    except ValueError as error:
+        # OpenTelemetry loads the propagators that OTEL_PROPAGATORS names while it is imported
+        raise StartError(f"traces: OTEL_PROPAGATORS: {error}") from None
+    return Traces(provider_from_environment())

@@ -69,7 +69,7 @@ class Metrics:
     def count(self, record: Record) -> None:
         """One request that is over."""
         self._outcomes.labels(record.method, record.reason or "OK").inc()
-        for stage, seconds in record.job.seconds.items():
+        for stage, seconds in record.seconds.items():
             self._stages.labels(stage.value).observe(seconds)
 
     def serve(self, port: int) -> None:

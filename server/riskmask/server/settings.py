@@ -63,6 +63,8 @@ class ServerSettings(BaseSettings):
         keepalive_seconds: of silence until a client is asked whether it is there.
         keepalive_timeout_seconds: until a client that does not answer is let go.
         metrics_port: serves Prometheus metrics on loopback; 0 takes a free port, None none.
+        traces: send OpenTelemetry spans where the environment's ``OTEL_*`` say; needs the extra
+            ``otel``.
     """
 
     model_config = SettingsConfigDict(env_prefix="RISKMASK_", extra="forbid", frozen=True)
@@ -92,6 +94,7 @@ class ServerSettings(BaseSettings):
     keepalive_seconds: int = Field(default=60, ge=1, le=86_400)
     keepalive_timeout_seconds: int = Field(default=20, ge=1, le=3600)
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    traces: bool = False
 
     @classmethod
     def settings_customise_sources(
