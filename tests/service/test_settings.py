@@ -52,6 +52,8 @@ def test_flags_go_over_the_environment_and_that_over_defaults(
         ("max_connection_age_seconds", -1, "greater than or equal to 0"),
         ("keepalive_seconds", 0, "greater than or equal to 1"),
         ("metrics_port", 65_536, "less than or equal to 65535"),
+        ("metrics_address", "0.0.0.0", "needs metrics_port"),
+        ("metrics_address", "here", "no IP address"),
         ("traces", "perhaps", "valid boolean"),
         ("max_streams", -1, "greater than or equal to 0"),
         ("max_image_bytes", 0, "greater than or equal to 1"),

@@ -87,7 +87,10 @@ def serve(
         int | None, typer.Option(help="Until a client that does not answer is let go [20].")
     ] = None,
     metrics_port: Annotated[
-        int | None, typer.Option(help="Serve Prometheus metrics on this loopback port [none].")
+        int | None, typer.Option(help="Serve Prometheus metrics on this port [none].")
+    ] = None,
+    metrics_address: Annotated[
+        str | None, typer.Option(help="IP address to serve the metrics on [127.0.0.1].")
     ] = None,
     traces: Annotated[
         bool, typer.Option("--traces", help="Send OpenTelemetry spans where OTEL_* say.")
@@ -102,6 +105,7 @@ def serve(
     try:
         from riskmask.model.runtime.errors import AssetError
         from riskmask.server import app as server
+        from riskmask.server.addresses import Address
         from riskmask.server.errors import StartError
         from riskmask.server.logs import log_to_stderr
         from riskmask.server.settings import load_settings
@@ -113,7 +117,8 @@ def serve(
         for bound in started.bound:
             print(f"listening on {bound}", flush=True)
         if started.metrics.port is not None:
-            print(f"metrics on http://127.0.0.1:{started.metrics.port}/metrics", flush=True)
+            scraped = Address(settings.metrics_address, started.metrics.port)
+            print(f"metrics on http://{scraped}/metrics", flush=True)
         if all(bound.is_local for bound in started.bound):
             print(
                 "only this machine can connect; to be reached from others: --address "

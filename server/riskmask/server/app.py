@@ -93,7 +93,7 @@ class Server:
         try:
             self.bound = tuple(self._listen(address) for address in self._settings.addresses)
             if self._settings.metrics_port is not None:
-                self.metrics.serve(self._settings.metrics_port)
+                self.metrics.serve(self._settings.metrics_port, self._settings.metrics_address)
             await self._server.start()
             for address in self.bound:
                 if address.path is not None:
