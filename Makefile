@@ -70,5 +70,5 @@ $(DEMO): $(REQUIREMENTS) | $(VENV)/created.stamp
 	@touch $@
 
 $(TEST): $(REQUIREMENTS) | $(VENV)/created.stamp
-	$(INSTALL) --editable '.[server,verify,captions,profile,train,encoders,dev]'
+	$(INSTALL) --editable '.[server,verify,otel,captions,profile,train,encoders,dev]'
 	@touch $(DEMO) $@

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -142,9 +143,7 @@ def test_metrics_count_stages_outcomes_and_name_the_model(
             client.analyze(b"no image")
         url = running.said.split("metrics on ")[1].strip()
         assert url.startswith("http://127.0.0.1:")
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(url, timeout=10) as answer:
-            text = answer.read().decode()
+        text = scrape(url)
     assert 'riskmask_requests_total{method="Analyze",reason="OK"} 1.0' in text
     assert 'riskmask_requests_total{method="Analyze",reason="UNSUPPORTED_FORMAT"} 1.0' in text
     # the second image waited and was opened; no further
@@ -154,6 +153,26 @@ def test_metrics_count_stages_outcomes_and_name_the_model(
     assert 'riskmask_queue_depth{priority="batch"} 0.0' in text
     assert "riskmask_running 0.0" in text
     assert 'model="tiny"' in text
+
+
+def scrape(url: str) -> str:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(url, timeout=60) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def test_metrics_are_on_loopback_unless_told_otherwise(start_server: Callable[..., Any]) -> None:
+    flags = ("--address", "127.0.0.1:0", "--metrics-port", "0")
+    # the whole of 127/8 is this machine, so the second address stands for any other than loopback
+    with start_server(*flags) as running:
+        url = running.said.split("metrics on ")[1].strip()
+        with pytest.raises(urllib.error.URLError, match="refused"):
+            scrape(url.replace("127.0.0.1", "127.0.0.2"))
+    with start_server(*flags, "--metrics-address", "0.0.0.0") as running:
+        url = running.said.split("metrics on ")[1].strip()
+        assert url.startswith("http://0.0.0.0:")
+        assert "riskmask_running 0.0" in scrape(url.replace("0.0.0.0", "127.0.0.2"))
 
 
 def test_a_record_of_nothing_is_a_line_too(lines: list[str]) -> None:

@@ -94,11 +94,17 @@ def serve(
         int | None, typer.Option(help="Until a client that does not answer is let go [20].")
     ] = None,
     metrics_port: Annotated[
-        int | None, typer.Option(help="Serve Prometheus metrics on this loopback port [none].")
+        int | None, typer.Option(help="Serve Prometheus metrics on this port [none].")
     ] = None,
+    metrics_address: Annotated[
+        str | None, typer.Option(help="IP address to serve the metrics on [127.0.0.1].")
+    ] = None,
+    traces: Annotated[
+        bool, typer.Option("--traces", help="Send OpenTelemetry spans where OTEL_* say.")
+    ] = False,
 ) -> None:
     """Serve over gRPC until SIGTERM; SIGHUP loads the model anew. RISKMASK_* set options too."""
-    flags = {**locals(), "insecure": insecure or None}
+    flags = {**locals(), "insecure": insecure or None, "traces": traces or None}
     for own in ("config", "check", "socket"):
         flags.pop(own)
     addresses = (*(address or ()), *([f"unix:{socket}"] if socket is not None else ()))
@@ -141,6 +147,7 @@ def _serve_here(settings: ServerSettings) -> None:
         settings,
         lambda server: _say_ready(
             [str(address) for address in server.bound],
+            settings.metrics_address,
             [] if server.metrics.port is None else [server.metrics.port],
         ),
     )
@@ -154,19 +161,22 @@ def _serve_with_workers(settings: ServerSettings) -> int:
         settings,
         lambda workers: _say_ready(
             dict.fromkeys(address for said in workers for address in said.addresses),
+            settings.metrics_address,
             [said.metrics_port for said in workers if said.metrics_port is not None],
         ),
     )
 
 
-def _say_ready(addresses: Iterable[str], metrics_ports: Iterable[int]) -> None:
-    from riskmask.server.addresses import parse_address
+def _say_ready(
+    addresses: Iterable[str], metrics_address: str, metrics_ports: Iterable[int]
+) -> None:
+    from riskmask.server.addresses import Address, parse_address
 
     bound = list(addresses)
     for address in bound:
         print(f"listening on {address}", flush=True)
     for port in metrics_ports:
-        print(f"metrics on http://127.0.0.1:{port}/metrics", flush=True)
+        print(f"metrics on http://{Address(metrics_address, port)}/metrics", flush=True)
     if all(parse_address(address).is_local for address in bound):
         print(
             "only this machine can connect; to be reached from others: --address "

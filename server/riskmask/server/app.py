@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -15,7 +15,7 @@ from riskmask.server.addresses import Address, check_port_is_free, clear_stale_s
 from riskmask.server.certificates import Certificates
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
-from riskmask.server.loading import load_verifier
+from riskmask.server.loading import load_traces, load_verifier
 from riskmask.server.metrics import Metrics
 from riskmask.server.pool import WorkerPool
 from riskmask.server.servicer import RiskServicer
@@ -24,6 +24,9 @@ from riskmask.server.tokens import RequireToken, TokenFile
 from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
+
+if TYPE_CHECKING:
+    from riskmask.server.traces import Traces
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
 SOCKET_MODE = 0o660
@@ -45,11 +48,12 @@ class Server:
     ) -> None:
         self._settings = settings
         verifier = verifier or load_verifier(settings)
+        self._traces = load_traces(settings)
         self._pool = WorkerPool(settings.threads, settings.queue)
         self.metrics = Metrics(self._pool, engine.model)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=interceptors(settings),
+            interceptors=interceptors(settings, self._traces),
             options=_options(settings),
             # Messages are received before the queue sees them, so their number needs an end too.
             maximum_concurrent_rpcs=settings.threads
@@ -57,7 +61,9 @@ class Server:
             + settings.max_streams
             + SPARE_CALLS,
         )
-        self._servicer = RiskServicer(engine, verifier, self._pool, settings, self.metrics)
+        self._servicer = RiskServicer(
+            engine, verifier, self._pool, settings, self.metrics, self._traces
+        )
         pb_grpc.add_RiskServiceServicer_to_server(self._servicer, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
@@ -85,7 +91,7 @@ class Server:
                 await asyncio.to_thread(self._servicer.engine.warm)
             self.bound = tuple(self._listen(address) for address in self._settings.addresses)
             if self._settings.metrics_port is not None:
-                self.metrics.serve(self._settings.metrics_port)
+                self.metrics.serve(self._settings.metrics_port, self._settings.metrics_address)
             await self._server.start()
             for address in self.bound:
                 if address.path is not None:
@@ -109,6 +115,8 @@ class Server:
         await self._server.stop(seconds)
         await self._pool.close()
         await asyncio.to_thread(self.metrics.close)
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.close)
 
     @property
     def _is_worker(self) -> bool:
@@ -184,10 +192,21 @@ def certificates(settings: ServerSettings) -> Certificates | None:
     return Certificates(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
 
-def interceptors(settings: ServerSettings) -> list[grpc.aio.ServerInterceptor]:
+def interceptors(
+    settings: ServerSettings, traces: Traces | None
+) -> list[grpc.aio.ServerInterceptor]:
     """What a call passes before it reaches the servicer.
+
+    The first one is asked first, so that a refused call has its span too.
 
     Raises:
         StartError: the token file cannot be used.
     """
-    return [] if settings.token_file is None else [RequireToken(TokenFile(settings.token_file))]
+    passed: list[grpc.aio.ServerInterceptor] = []
+    if traces is not None:
+        from riskmask.server.traces import TraceCalls
+
+        passed.append(TraceCalls(traces))
+    if settings.token_file is not None:
+        passed.append(RequireToken(TokenFile(settings.token_file)))
+    return passed

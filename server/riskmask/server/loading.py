@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from riskmask.server.engine.engine import Engine
+from riskmask.server.errors import StartError
 from riskmask.server.settings import ServerSettings
 from riskmask.server.verification.availability import AnnotatorFiles
 from riskmask.server.verification.verifier import Verifier
+
+if TYPE_CHECKING:
+    from riskmask.server.traces import Traces
 
 
 def load_engine(settings: ServerSettings) -> Engine:
@@ -40,3 +46,24 @@ def load_verifier(settings: ServerSettings) -> Verifier:
         limits=settings.limits,
         threads=settings.model_threads,
     )
+
+
+def load_traces(settings: ServerSettings) -> Traces | None:
+    """What makes spans, or None where they are off; OpenTelemetry is imported only if they are on.
+
+    Raises:
+        StartError: the extra is not installed, or the environment asks for what it does not have.
+    """
+    if not settings.traces:
+        return None
+    try:
+        from riskmask.server.trace_export import provider_from_environment
+        from riskmask.server.traces import Traces
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] != "opentelemetry":
+            raise
+        raise StartError(f"traces: needs {missing.name}: pip install 'riskmask[otel]'") from None
+    except ValueError as error:
+        # OpenTelemetry loads the propagators that OTEL_PROPAGATORS names while it is imported
+        raise StartError(f"traces: OTEL_PROPAGATORS: {error}") from None
+    return Traces(provider_from_environment())

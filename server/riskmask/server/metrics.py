@@ -14,7 +14,6 @@ from riskmask.server.errors import StartError
 from riskmask.server.pool import Priority, WorkerPool
 from riskmask.server.record import Record
 
-LOOPBACK = "127.0.0.1"
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
 
@@ -22,7 +21,7 @@ class Metrics:
     """The metrics of one server.
 
     Attributes:
-        port: where they are served on loopback, or None.
+        port: where they are served, or None.
     """
 
     def __init__(self, pool: WorkerPool, model: ModelFacts) -> None:
@@ -71,7 +70,7 @@ class Metrics:
     def count(self, record: Record) -> None:
         """One request that is over."""
         self._outcomes.labels(record.method, record.reason or "OK").inc()
-        for stage, seconds in record.job.seconds.items():
+        for stage, seconds in record.seconds.items():
             self._stages.labels(stage.value).observe(seconds)
 
     def name_model(self, model: ModelFacts) -> None:
@@ -88,16 +87,18 @@ class Metrics:
         """One attempt to load the model anew."""
         self._reloads.labels("done" if done else "refused").inc()
 
-    def serve(self, port: int) -> None:
-        """Answers scrapes at ``/metrics`` on loopback, from a thread of its own.
+    def serve(self, port: int, address: str) -> None:
+        """Answers scrapes at ``/metrics``, from a thread of its own.
 
         Raises:
-            StartError: the port is taken.
+            StartError: the port is taken, or the address is not this machine's.
         """
         try:
-            server, thread = start_http_server(port, LOOPBACK, self._registry)
+            server, thread = start_http_server(port, address, self._registry)
         except OSError as error:
-            raise StartError(f"metrics_port {port}: {error.strerror or error}") from None
+            raise StartError(
+                f"metrics_port {port} on {address}: {error.strerror or error}"
+            ) from None
         self.port = server.server_port
 
         def close() -> None:

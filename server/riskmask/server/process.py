@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from riskmask.server.app import Server, certificates, interceptors
 from riskmask.server.engine.engine import Engine
-from riskmask.server.loading import load_engine, load_verifier, load_warm_engine
+from riskmask.server.loading import load_engine, load_traces, load_verifier, load_warm_engine
 from riskmask.server.reload import Reloads
 from riskmask.server.settings import ServerSettings
 
@@ -72,11 +72,14 @@ def check(settings: ServerSettings) -> Engine:
     """Does everything that a start does but listen; the engine, which has answered.
 
     Raises:
-        StartError: certificates or tokens cannot be used.
+        StartError: certificates, tokens or the exporter of traces cannot be used.
         AssetError: the model, a codec profile or a file of the annotators cannot be used.
     """
     certificates(settings)
-    interceptors(settings)
+    traces = load_traces(settings)
+    interceptors(settings, traces)
+    if traces is not None:
+        traces.close()
     engine = load_warm_engine(settings)
     load_verifier(settings).warm()
     return engine

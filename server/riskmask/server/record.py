@@ -7,7 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from riskmask.server.engine.job import Job
+from riskmask.server.engine.job import Job, Stage
 
 LONGEST_TEXT = 64
 
@@ -24,11 +24,14 @@ class Record:
         image_bytes: as they arrived, of both images of a verification.
         request_id: a stream item's; empty otherwise.
         priority: ``live`` or ``batch``.
-        job: when it ends, and what its stages took.
+        job: when it ends, and what its stages took; None where nothing waits or works.
         decision: of the answer; empty where there is none.
         findings: of a verification; None where there is none.
         size: width and height of the upright image, 0 where there is no answer.
         reason: of the refusal; empty on success.
+        code: gRPC's name of the outcome.
+        is_item: whether it is one of a stream.
+        trace_id: of the trace that it belongs to, where traces are on.
     """
 
     method: str
@@ -36,12 +39,20 @@ class Record:
     image_bytes: int = 0
     request_id: str = ""
     priority: str = "live"
-    job: Job = field(default_factory=Job)
+    job: Job | None = None
     decision: str = ""
     findings: int | None = None
     size: tuple[int, int] = (0, 0)
     reason: str = ""
-    begun: float = field(default_factory=time.perf_counter)
+    code: str = "OK"
+    is_item: bool = False
+    trace_id: str = ""
+    begun: int = field(default_factory=time.perf_counter_ns)
+
+    @property
+    def seconds(self) -> dict[Stage, float]:
+        """What each stage took that is over."""
+        return {} if self.job is None else self.job.seconds
 
     def write(self) -> None:
         """One line of JSON in the log ``riskmask.requests``.
@@ -53,14 +64,14 @@ class Record:
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "method": self.method,
             "reason": self.reason or "OK",
-            "seconds": round(time.perf_counter() - self.begun, 6),
+            "seconds": round((time.perf_counter_ns() - self.begun) / 1e9, 6),
             "peer": self.peer[:LONGEST_TEXT],
             "priority": self.priority,
             "image_bytes": self.image_bytes,
-            "stages": {
-                stage.value: round(seconds, 6) for stage, seconds in self.job.seconds.items()
-            },
+            "stages": {stage.value: round(seconds, 6) for stage, seconds in self.seconds.items()},
         }
+        if self.trace_id:
+            line["trace_id"] = self.trace_id
         if self.request_id:
             line["request_id"] = self.request_id[:LONGEST_TEXT]
         if self.decision:
@@ -69,4 +80,13 @@ class Record:
             line["findings"] = self.findings
         if self.size != (0, 0):
             line |= {"width": self.size[0], "height": self.size[1]}
-        requests.info(json.dumps(line, ensure_ascii=True).replace("\x7f", "\\u007f"))
+        requests.info(_ascii(line))
+
+
+def escaped(text: str) -> str:
+    """A caller's text as the log has it: cut, printable, ASCII."""
+    return _ascii(text[:LONGEST_TEXT])[1:-1]
+
+
+def _ascii(content: object) -> str:
+    return json.dumps(content, ensure_ascii=True).replace("\x7f", "\\u007f")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import grpc
 
@@ -29,6 +29,9 @@ from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
+if TYPE_CHECKING:
+    from riskmask.server.traces import Traces
+
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 R = TypeVar("R")
 A = TypeVar("A", pb.AnalyzeResponse, pb.VerifyResponse)
@@ -48,12 +51,14 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         pool: WorkerPool,
         settings: ServerSettings,
         metrics: Metrics,
+        traces: Traces | None = None,
     ) -> None:
         self.engine = engine
         self._verifier = verifier
         self._pool = pool
         self._settings = settings
         self._metrics = metrics
+        self._traces = traces
         self._streams = 0
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:  # noqa: N802
@@ -100,9 +105,9 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self, request: pb.AnalyzeRequest, record: Record, allowed: float, *, patient: bool = False
     ) -> pb.AnalyzeResponse:
         record.image_bytes = request.image.ByteSize()
-        record.job = Job(allowed)
-        work = partial(calls.analyze, self.engine, request, record.job)
-        response = await self._work(work, request.priority, record, allowed, patient=patient)
+        job = record.job = Job(allowed)
+        work = partial(calls.analyze, self.engine, request, job)
+        response = await self._work(work, request.priority, record, job, allowed, patient=patient)
         facts = response.analysis.image
         record.size = (facts.width, facts.height)
         record.decision = translate.decision_name(response.analysis.decision)
@@ -112,9 +117,9 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self, request: pb.VerifyRequest, record: Record, allowed: float
     ) -> pb.VerifyResponse:
         record.image_bytes = request.original.ByteSize() + request.reconstruction.ByteSize()
-        record.job = Job(allowed)
-        work = partial(calls.verify, self._verifier, request, record.job)
-        response = await self._work(work, request.priority, record, allowed)
+        job = record.job = Job(allowed)
+        work = partial(calls.verify, self._verifier, request, job)
+        response = await self._work(work, request.priority, record, job, allowed)
         record.size = (response.original.width, response.original.height)
         record.findings = len(response.findings)
         return response
@@ -124,6 +129,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         work: Callable[[], A],
         priority: int,
         record: Record,
+        job: Job,
         allowed: float,
         *,
         patient: bool = False,
@@ -137,7 +143,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         except TimeoutError:
             raise ExpiredError(f"no answer within {max(allowed, 0.0):.3g} s") from None
         finally:
-            record.job.abandon()  # a thread that still works for it stops at its next step
+            job.abandon()  # a thread that still works for it stops at its next step
         size, limit = response.ByteSize(), self._settings.max_message_bytes
         if size > limit:
             raise MessageTooLarge(
@@ -150,7 +156,8 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self, item: pb.AnalyzeStreamRequest, context: Context
     ) -> pb.AnalyzeStreamResponse:
         response = pb.AnalyzeStreamResponse(request_id=item.request_id, status=pb.Status())
-        record = Record("AnalyzeStream", context.peer(), request_id=item.request_id)
+        peer = context.peer()
+        record = Record("AnalyzeStream", peer, request_id=item.request_id, is_item=True)
         try:
             answer = await self._watch(record, self._item_answer(item, record, context))
             response.analysis.CopyFrom(answer.analysis)
@@ -197,13 +204,17 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
             return await answer
         except asyncio.CancelledError:
             record.reason = AbandonedError.reason
+            record.code = grpc.StatusCode.CANCELLED.name
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes a status
             status = to_status(error)
             record.reason = status.reason
+            record.code = grpc_code(status).name
             raise _Failed(status) from None
         finally:
             self._metrics.count(record)
+            if self._traces is not None:
+                self._traces.tell(record)
             record.write()
 
 

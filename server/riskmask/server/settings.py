@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from contextvars import ContextVar
@@ -66,8 +67,12 @@ class ServerSettings(BaseSettings):
             new servers; 0 is never.
         keepalive_seconds: of silence until a client is asked whether it is there.
         keepalive_timeout_seconds: until a client that does not answer is let go.
-        metrics_port: serves Prometheus metrics on loopback, further workers on the ports that
-            follow; 0 takes a free port, None none.
+        metrics_port: serves Prometheus metrics, further workers on the ports that follow; 0 takes
+            a free port, None none.
+        metrics_address: the IP address that they are served on, in clear and to everybody who can
+            reach it; loopback unless told otherwise.
+        traces: send OpenTelemetry spans where the environment's ``OTEL_*`` say; needs the extra
+            ``otel``.
     """
 
     model_config = SettingsConfigDict(env_prefix="RISKMASK_", extra="forbid", frozen=True)
@@ -98,6 +103,8 @@ class ServerSettings(BaseSettings):
     keepalive_seconds: int = Field(default=60, ge=1, le=86_400)
     keepalive_timeout_seconds: int = Field(default=20, ge=1, le=3600)
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    metrics_address: str = "127.0.0.1"
+    traces: bool = False
 
     @classmethod
     def settings_customise_sources(
@@ -128,6 +135,13 @@ class ServerSettings(BaseSettings):
             raise ValueError("tls_cert and tls_key: give both or neither")
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError("tls_client_ca: needs tls_cert and tls_key too")
+        if not _is_ip_address(self.metrics_address):
+            raise ValueError(
+                f"metrics_address: {self.metrics_address} is no IP address such as 127.0.0.1, "
+                "or 0.0.0.0 for all of this machine's"
+            )
+        if "metrics_address" in self.model_fields_set and self.metrics_port is None:
+            raise ValueError("metrics_address: needs metrics_port too")
         for name in _FILES:
             path: Path | None = getattr(self, name)
             if path is not None and not path.is_file():
@@ -194,6 +208,14 @@ class ServerSettings(BaseSettings):
     def addresses(self) -> tuple[Address, ...]:
         """The addresses to listen on, parsed."""
         return tuple(parse_address(text) for text in self.address)
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def load_settings(config: Path | None = None, **flags: object) -> ServerSettings:

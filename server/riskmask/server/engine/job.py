@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 
 from riskmask.server.engine.errors import AbandonedError, ExpiredError
@@ -23,11 +24,24 @@ class Stage(StrEnum):
     CONCLUDE = "post-process"
 
 
+@dataclass
+class StageTime:
+    """When a stage was, in nanoseconds of ``time.perf_counter_ns``.
+
+    Attributes:
+        ended: None while it goes on, and for good where nobody waited for its end.
+    """
+
+    stage: Stage
+    begun: int
+    ended: int | None = None
+
+
 class Job:
     """Carries a caller's patience to the thread that works for it.
 
     Attributes:
-        seconds: how long each stage took that is over.
+        times: of the stages so far; the first is the wait in the queue, which starts with the job.
     """
 
     def __init__(self, allowed: float | None = None) -> None:
@@ -38,12 +52,20 @@ class Job:
         """
         self._deadline = math.inf if allowed is None else time.monotonic() + allowed
         self._abandoned = threading.Event()
-        self.seconds: dict[Stage, float] = {}
-        self._made = time.perf_counter()
+        self.times = [StageTime(Stage.QUEUE, time.perf_counter_ns())]
 
     def begin(self) -> None:
         """From the thread that works: the wait in the queue is over."""
-        self.seconds[Stage.QUEUE] = time.perf_counter() - self._made
+        self.times[0].ended = time.perf_counter_ns()
+
+    @property
+    def seconds(self) -> dict[Stage, float]:
+        """How long each stage took that is over; callable while the thread still works."""
+        return {
+            each.stage: (each.ended - each.begun) / 1e9
+            for each in tuple(self.times)
+            if each.ended is not None
+        }
 
     def abandon(self) -> None:
         """From any thread: the answer is no longer wanted."""
@@ -65,8 +87,9 @@ class Job:
     def stage(self, stage: Stage) -> Iterator[None]:
         """Checks, and measures what is done inside."""
         self.check()
-        start = time.perf_counter()
+        current = StageTime(stage, time.perf_counter_ns())
+        self.times.append(current)
         try:
             yield
         finally:
-            self.seconds[stage] = time.perf_counter() - start
+            current.ended = time.perf_counter_ns()
