@@ -24,7 +24,7 @@ from riskmask.client import AsyncClient, DeadlineExceeded, InvalidImage, NotAuth
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server import app, traces
+from riskmask.server import app, loading, traces
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
 from riskmask.server.settings import load_settings
@@ -377,7 +377,7 @@ def test_an_exporter_that_cannot_be_had_stops_the_start(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(StartError, match=said):
-        app.load_traces(load_settings(traces=True))
+        loading.load_traces(load_settings(traces=True))
 
 
 def run(script: str) -> subprocess.CompletedProcess[str]:
@@ -402,11 +402,11 @@ main()
 def test_a_server_without_traces_imports_nothing_of_them() -> None:
     script = """
 import sys
-from riskmask.server import app
+from riskmask.server import app, loading
 from riskmask.server.settings import load_settings
 settings = load_settings(address=("127.0.0.1:0",))
-assert app.load_traces(settings) is None
-engine = app.load_engine(settings)
+assert loading.load_traces(settings) is None
+engine = loading.load_engine(settings)
 import asyncio
 async def main():
     server = app.Server(engine, settings)

@@ -160,18 +160,23 @@ def _unlike(made: Tensor, wanted: Tensor) -> Tensor:
     """Distance of two layers' features, per picture: local means and deviations over 4x4 cells.
 
     A texture that has only moved costs little, one that is missing costs much. Both count relative
-    to the originals', or the layer with the largest features would be all.
+    to the originals', or the layer with the largest features would be all. Where strong and weak
+    texture are equally likely, the weak one is the better guess by these; the energy of the whole
+    picture, channel by channel, therefore counts too.
     """
     size = min(4, made.shape[-1])
+    moments = [_moments(made, size), _moments(wanted, size)]
     distance = torch.zeros(len(made), device=made.device)
-    for one, other in zip(_moments(made, size), _moments(wanted, size), strict=True):
+    for one, other in zip(*moments, strict=True):
         difference = (one - other).abs().mean(dim=(1, 2, 3))
         distance = distance + difference / (other.abs().mean() + 1e-6)
-    return distance
+    mine, original = (spread.square().mean(dim=(2, 3)) for _, spread in moments)
+    return distance + (torch.log(mine / original)).abs().mean(dim=1)
 
 
 def _moments(features: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Local means and deviations, (B, C, h, w) each."""
     features = features.float()
     mean = avg_pool2d(features, size)
     variance = (avg_pool2d(features.square(), size) - mean.square()).clamp(min=0)
-    return mean, torch.sqrt(variance + 1e-8)
+    return mean, torch.sqrt(variance + 1e-6)
