@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -14,8 +16,10 @@ from riskmask.model.codec_measures import (
     frequency_table,
     high_frequency_energy,
     is_generative,
+    measure,
     verdict,
 )
+from riskmask.model.codecs.base import Codec
 
 Pixels = NDArray[np.uint8]
 MADE_UP = Operating(bpp=0.1, quality=24.0, kept=0.8, reference_quality=27.0, reference_kept=0.3)
@@ -63,3 +67,35 @@ def test_the_table_has_a_row_for_each_level() -> None:
     rows = frequency_table([MADE_UP, FINE]).splitlines()
     assert len(rows) == 4
     assert rows[2] == "| 0 | 0.100 | 80% | 30% | 24.0 | 27.0 |"
+
+
+class _Blurred:
+    """Blurs a picture and adds a grey value of noise; its stream is a JPEG of that."""
+
+    identity = "blurred"
+
+    def compress(self, image: Pixels, level: float) -> bytes:
+        soft = np.array(Image.fromarray(image).filter(ImageFilter.GaussianBlur(2))).astype(int)
+        noise = np.random.default_rng(0).integers(-1, 2, soft.shape[:2])[..., None]
+        buffer = io.BytesIO()
+        picture = Image.fromarray(np.clip(soft + noise, 0, 255).astype(np.uint8))
+        picture.save(buffer, "JPEG", quality=int(80 + 2 * level))
+        return buffer.getvalue()
+
+    def decompress(self, stream: bytes) -> Pixels:
+        with Image.open(io.BytesIO(stream)) as opened:
+            return np.array(opened.convert("RGB"))
+
+
+def test_noise_on_a_smooth_photograph_is_not_taken_for_kept_detail(astronaut: Pixels) -> None:
+    smooth = np.full((64, 64, 3), 120, np.uint8) + np.arange(64, dtype=np.uint8)[:, None, None] // 4
+    photographs = [astronaut[:64, 160:224], astronaut[100:164, 200:264], smooth]
+    codec = cast(Codec, _Blurred())
+    points = measure(codec, codec, photographs)
+    assert len(points) == 8
+    for point in points:
+        assert point.kept < 0.5
+        assert point.reference_kept == point.kept
+        assert point.reference_quality == pytest.approx(point.quality)
+    noise = codec.decompress(codec.compress(smooth, 7))
+    assert high_frequency_energy(noise) > 2 * high_frequency_energy(smooth)

@@ -29,7 +29,10 @@ WORTH_DB = 4.0
 
 @dataclass(frozen=True)
 class Operating:
-    """A codec and the reference at one level, means over the same photographs.
+    """A codec and the reference at one level, over the same photographs.
+
+    Rates and PSNR are means. The kept energies are medians: where a photograph has next to no high
+    frequencies, a little noise is many times what it had, and a mean would take that for detail.
 
     Attributes:
         bpp: of the codec's real streams.
@@ -80,8 +83,12 @@ def measure(codec: Codec, reference: Codec, photographs: Sequence[Pixels]) -> li
             beside[number, :, figure - 1] = at
     return [
         Operating(
-            *(float(value) for value in (*own[:, level].mean(0), *beside[:, level].mean(0))),
-            *_beside_jpeg(own[:, level, 1], jpeg[:, level]),
+            bpp=float(own[:, level, 0].mean()),
+            quality=float(own[:, level, 1].mean()),
+            kept=float(np.median(own[:, level, 2])),
+            reference_quality=float(beside[:, level, 0].mean()),
+            reference_kept=float(np.median(beside[:, level, 1])),
+            **_beside_jpeg(own[:, level, 1], jpeg[:, level]),
         )
         for level in range(ANCHORS)
     ]
@@ -107,13 +114,14 @@ def _jpeg(image: Pixels, quality: int) -> tuple[float, float]:
     return 8 * buffer.tell() / (image.shape[0] * image.shape[1]), psnr(image, decoded)
 
 
-def _beside_jpeg(
-    own: NDArray[np.float64], jpeg: NDArray[np.float64]
-) -> tuple[float, float] | tuple[None, None]:
+def _beside_jpeg(own: NDArray[np.float64], jpeg: NDArray[np.float64]) -> dict[str, float | None]:
     possible = ~np.isnan(jpeg)
     if possible.mean() < 0.5:
-        return None, None
-    return float(jpeg[possible].mean()), float((own - jpeg)[possible].mean())
+        return {"jpeg_quality": None, "jpeg_gain": None}
+    return {
+        "jpeg_quality": float(jpeg[possible].mean()),
+        "jpeg_gain": float((own - jpeg)[possible].mean()),
+    }
 
 
 def is_generative(points: Sequence[Operating]) -> bool:
