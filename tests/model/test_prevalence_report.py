@@ -220,6 +220,8 @@ def test_the_report_is_one_page_and_two_tables(
     page = write_report(tables, out, tables.findings, _picture, lambda name: codec)
     text = " ".join(page.read_text(encoding="utf-8").split())
     assert "20 pictures, coded by hific, plain at eight levels; 60 findings" in text
+    # Both regions at four levels by hific, one at two levels by plain, on 20 pages.
+    assert "which was so 200 times" in text
     assert text.count("data:image/png") == 6 + 6  # shape and amplitude; no geometry
     assert "&#39;1&#39; → &#39;x&#39; (severity 0.30; page-0000" in text
     assert "<td>plain</td><td>20</td><td>0</td>" in text

@@ -60,6 +60,7 @@ def write_report(
         pictures=tables.pictures["key"].nunique(),
         codecs=tables.codecs,
         findings=f"{len(tables.findings):,}",
+        changed=f"{int(tables.regions['changed'].sum()):,}",
         answers=[worst_codec(tables), small_text(tables), sharp_but_wrong(tables)],
         counted=COUNTED,
         counts=_counts(tables),
