@@ -41,6 +41,14 @@ def answer() -> pb.Analysis:
                 high_impact=0.6,
                 safe_level=5.0,
                 safe_bpp=0.5,
+                explanation=pb.Explanation(
+                    content=pb.CONTENT_TEXT,
+                    content_probability=0.9,
+                    kind=pb.KIND_SHAPE,
+                    kind_probability=0.7,
+                    text_height=9.0,
+                    safe_text_height=pb.SafeTextHeight(pixels=14.0, changed_share=0.25),
+                ),
             ),
             pb.Region(
                 box=pb.Box(x=0, y=40, width=8, height=8),

@@ -64,6 +64,15 @@ def test_the_json_has_this_shape(analysis: Analysis) -> None:
                 "high_impact": "float",
                 "safe_level": "float",
                 "safe_bpp": "float",
+                "explanation": {
+                    "content": "str",
+                    "content_probability": "float",
+                    "kind": "str",
+                    "kind_probability": "float",
+                    "text_height": "float",
+                    "safe_text_height": {"pixels": "float", "changed_share": "float"},
+                    "sentence": "str",
+                },
             }
         ],
         "risk_area_fraction": "float",

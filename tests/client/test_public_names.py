@@ -14,11 +14,11 @@ from riskmask.client import AsyncClient, Client, RiskmaskError
 EXPORTED = """
 Analysis AsyncClient AsyncFakeTransport AsyncTransport ChangeKind Client CodecInfo ColorMatrix
 ColorRange Content ContentType DeadlineExceeded Decision Effectiveness EngineNotInstalled
-ExaminedRegion FakeTransport Fallback Finding FindingMask Hint HintFormat ImageFacts InternalError
-InvalidImage InvalidRequest JpegAdvice Kind KnownRegion LimitExceeded Limits Mask MaskType
-MissingAnnotator ModelInfo NotAuthorized NotSupported Options Overloaded PixelFormat Plane RawImage
-Reason Region ResolvedTarget RiskmaskError ServerInfo ServiceUnavailable Transport Verification
-VerifyOptions
+ExaminedRegion Explanation FakeTransport Fallback Finding FindingMask Hint HintFormat ImageFacts
+InternalError InvalidImage InvalidRequest JpegAdvice Kind KnownRegion LimitExceeded Limits Mask
+MaskType MissingAnnotator ModelInfo NotAuthorized NotSupported Options Overloaded PixelFormat
+Plane RawImage Reason Region ResolvedTarget RiskmaskError SafeTextHeight ServerInfo
+ServiceUnavailable Transport Verification VerifyOptions
 """
 
 

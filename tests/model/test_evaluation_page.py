@@ -16,6 +16,7 @@ from riskmask.model.evaluate.groups import measure_group
 from riskmask.model.evaluate.page import make_section, write_page
 from riskmask.model.evaluate.rates import RateErrors
 from riskmask.model.evaluate.report import Report
+from riskmask.model.runtime.safe_text_height import SafeTextHeight
 
 if TYPE_CHECKING:
     from .conftest import ThreeWords
@@ -64,6 +65,11 @@ def test_the_page_holds_curves_reliability_and_a_gallery(tmp_path: Path, words: 
     out = tmp_path / "new" / "page.html"
     write_page(report, [make_section(group, examples, scores)], out)
     text = " ".join(out.read_text(encoding="utf-8").split())
+    assert "text, 32 pixels high, risk" in text
+    safe = SafeTextHeight(0.3, (None, *[40.4] * 7), "a test")
+    write_page(report, [make_section(group, examples, scores, safe)], out)
+    text = " ".join(out.read_text(encoding="utf-8").split())
+    assert "text, 32 pixels high (most text is kept from 40 on), risk" in text
     # Levels 1 to 7 are contested: one of three words changes there. One drawing more: reliability.
     assert text.count("<svg") == 7 + 1
     assert text.count("data:image/png") == 2 + 2

@@ -56,6 +56,17 @@ def test_a_quantiser_falls_as_the_level_rises(
 
 
 QUALITY = {"minimum": 1, "maximum": 95, "integer": True, "meaning": "higher is finer"}
+HEIGHTS = {"schema": 1, "changed_share": 0.3, "pixels": [None] + [9.0] * 7, "fitted_on": "a test"}
+
+
+def test_safe_text_heights_are_optional(
+    jpeg_profile_content: dict[str, Any], tmp_path: Path
+) -> None:
+    assert _load(jpeg_profile_content, tmp_path).safe_text_height is None
+    heights = _load(jpeg_profile_content | {"safe_text_height": HEIGHTS}, tmp_path).safe_text_height
+    assert heights is not None
+    assert heights.pixels == (None, *[9.0] * 7)
+    assert heights.to_json() == HEIGHTS
 
 
 @pytest.mark.parametrize(
@@ -85,6 +96,15 @@ QUALITY = {"minimum": 1, "maximum": 95, "integer": True, "meaning": "higher is f
             {"risk_calibration": {"slope": [-1.0] * 8, "intercept": [0.0] * 8}},
             "slope must be over 0",
         ),
+        ({"safe_text_height": 14}, "safe_text_height must be an object"),
+        ({"safe_text_height": HEIGHTS | {"schema": 2}}, "safe_text_height.schema must be 1"),
+        ({"safe_text_height": HEIGHTS | {"changed_share": 1}}, "between 0 and 1"),
+        ({"safe_text_height": HEIGHTS | {"fitted_on": ""}}, "fitted_on must be a text"),
+        ({"safe_text_height": HEIGHTS | {"pixels": [9.0] * 7}}, "8 numbers or nulls"),
+        ({"safe_text_height": HEIGHTS | {"pixels": [9.0] * 7 + ["8"]}}, "finite number"),
+        ({"safe_text_height": HEIGHTS | {"pixels": [9.0] * 7 + [0.0]}}, "over 0 and never rise"),
+        ({"safe_text_height": HEIGHTS | {"pixels": [9.0] * 7 + [9.5]}}, "over 0 and never rise"),
+        ({"safe_text_height": HEIGHTS | {"pixels": [9.0] * 7 + [None]}}, "null only before"),
     ],
 )
 def test_each_defect_is_named(

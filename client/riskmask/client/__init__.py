@@ -18,9 +18,11 @@ from riskmask.client._errors import (
     RiskmaskError,
     ServiceUnavailable,
 )
+from riskmask.client._explanation import Explanation, SafeTextHeight
 from riskmask.client._fake import AsyncFakeTransport, FakeTransport
 from riskmask.client._fallback import Fallback
 from riskmask.client._messages import Options
+from riskmask.client._miscompression import ChangeKind, ContentType
 from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, Plane, RawImage
 from riskmask.client._server_info import (
     CodecInfo,
@@ -47,8 +49,6 @@ from riskmask.client._types import (
     ResolvedTarget,
 )
 from riskmask.client._verification import (
-    ChangeKind,
-    ContentType,
     ExaminedRegion,
     Finding,
     FindingMask,
@@ -74,6 +74,7 @@ __all__ = [
     "Effectiveness",
     "EngineNotInstalled",
     "ExaminedRegion",
+    "Explanation",
     "FakeTransport",
     "Fallback",
     "Finding",
@@ -104,6 +105,7 @@ __all__ = [
     "Region",
     "ResolvedTarget",
     "RiskmaskError",
+    "SafeTextHeight",
     "ServerInfo",
     "ServiceUnavailable",
     "Transport",

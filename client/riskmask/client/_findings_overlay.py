@@ -18,8 +18,9 @@ from riskmask.client._labels import (
     enlarged,
     scaled,
 )
+from riskmask.client._miscompression import ChangeKind
 from riskmask.client._report import printable
-from riskmask.client._verification import ChangeKind, Finding, Verification
+from riskmask.client._verification import Finding, Verification
 
 COLOURS: Final[dict[ChangeKind, Colour]] = {
     ChangeKind.AMPLITUDE: (255, 176, 56),

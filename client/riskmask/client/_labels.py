@@ -39,18 +39,27 @@ def draw_outline(
     draw.line(closed, fill=colour, width=line, joint="curve")
 
 
-def draw_labels(canvas: Image.Image, labels: Sequence[tuple[str, Colour, Box]], font: Font) -> None:
-    """As many labels as find room, in their order: text, colour of the frame, box it is about."""
+def draw_labels(
+    canvas: Image.Image, labels: Sequence[tuple[str, Colour, Box]], font: Font
+) -> list[int]:
+    """As many labels as find room, in their order: text, colour of the frame, box it is about.
+
+    Returns:
+        the indices of those that did.
+    """
     draw = ImageDraw.Draw(canvas)
     drawn: list[Box] = []
+    indices = []
     boxes = [box for _, _, box in labels]
-    for text, colour, box in labels:
+    for index, (text, colour, box) in enumerate(labels):
         others = [other for other in boxes if other != box]
         # the first few may hide a part of another box, so that a crowded page has labels too
         obstacles = drawn if len(drawn) < LABELS_OVER_OTHERS else drawn + others
         place = _draw(draw, text, colour, box, font, (drawn + others, obstacles))
         if place is not None:
             drawn.append(place)
+            indices.append(index)
+    return indices
 
 
 def scaled(box: tuple[int, int, int, int], scale: tuple[float, float]) -> Box:
@@ -102,3 +111,18 @@ def _places(box: Box, size: tuple[float, float], canvas: tuple[int, int]) -> Ite
 
 def _overlap(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def wrapped(text: str, font: Font, width: float) -> list[str]:
+    """The text in lines of at most this many pixels; a word that is wider is cut."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= width:
+            lines[-1] = longer
+            continue
+        fits = len(word)
+        while fits > 1 and font.getlength(word[:fits]) > width:
+            fits -= 1
+        lines.append(word[:fits])
+    return [line for line in lines if line]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal, TypedDict
 
 from riskmask.client._errors import InvalidImage, InvalidRequest, LimitExceeded, NotSupported
+from riskmask.client._explanation_message import to_explanation
 from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, RawImage
 from riskmask.client._server_info import (
     CodecInfo,
@@ -281,6 +282,9 @@ def _region(message: pb.Region) -> Region:
         high_impact=message.high_impact,
         safe_level=message.safe_level if message.HasField("safe_level") else None,
         safe_bpp=message.safe_bpp if message.HasField("safe_bpp") else None,
+        explanation=to_explanation(message.explanation)
+        if message.HasField("explanation")
+        else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,9 @@ from riskmask.client._labels import (
     draw_outline,
     enlarged,
     scaled,
+    wrapped,
 )
+from riskmask.client._report import by_risk, printable
 from riskmask.client._types import Analysis, Decision, Region
 
 # risk, colour, opacity: nothing to see under 0.05, then yellow, orange, red, purple
@@ -37,12 +40,13 @@ DECISION_COLOURS: Final = {
     Decision.FALLBACK_JPEG: (255, 104, 96),
 }
 NARROWEST_CANVAS: Final = 560
+SENTENCES: Final = 6  # of regions, under the legend
 
 
 def draw_overlay(
     picture: Image.Image, risk: Image.Image, analysis: Analysis, threshold: float
 ) -> Image.Image:
-    """Risk as colour, regions outlined and labelled, the decision and a legend under it.
+    """Risk as colour, regions outlined and labelled; under it decision, legend, and why.
 
     Args:
         picture: the upright image as RGB, at any scale.
@@ -61,8 +65,8 @@ def draw_overlay(
     text_size = max(15.0, max(picture.size) / 75)
     font = ImageFont.load_default(text_size)
     tinted = tint(picture, np.asarray(risk))
-    draw_regions(tinted, analysis, font)
-    return _with_legend(tinted, analysis, threshold, text_size)
+    numbers = draw_regions(tinted, analysis, font)
+    return _with_legend(tinted, analysis, threshold, text_size, numbers)
 
 
 def tint(picture: Image.Image, risk: NDArray[np.uint8]) -> Image.Image:
@@ -82,16 +86,30 @@ def tint(picture: Image.Image, risk: NDArray[np.uint8]) -> Image.Image:
     return Image.alpha_composite(base, colour).convert("RGB")
 
 
-def draw_regions(canvas: Image.Image, analysis: Analysis, font: Font) -> None:
-    """Outlines every region and labels as many as find room, those of highest risk first."""
+def draw_regions(canvas: Image.Image, analysis: Analysis, font: Font) -> list[int]:
+    """Outlines every region and labels as many as find room, those of highest risk first.
+
+    Returns:
+        the numbers of those with a label, from 1 on by their risk.
+    """
     scale = (canvas.width / analysis.image.width, canvas.height / analysis.image.height)
     for region in analysis.regions:
         draw_outline(canvas, [(x * scale[0], y * scale[1]) for x, y in region.polygon], PAPER)
     labels = [
-        (label(region), colour_of(region.risk), scaled(region.box, scale))
-        for region in sorted(analysis.regions, key=lambda region: -region.risk)
+        (f"{number}: {label(region)}", colour_of(region.risk), scaled(region.box, scale))
+        for number, region in enumerate(by_risk(analysis.regions), start=1)
     ]
-    draw_labels(canvas, labels, font)
+    return [index + 1 for index in draw_labels(canvas, labels, font)]
+
+
+def why_lines(analysis: Analysis, numbers: Sequence[int], font: Font, width: float) -> list[str]:
+    """Why the first few regions of these numbers are flagged, wrapped to a width in pixels."""
+    ordered = by_risk(analysis.regions)
+    lines = []
+    for number in numbers[:SENTENCES]:
+        if why := analysis.why(ordered[number - 1]):
+            lines += wrapped(f"{number}: {printable(why)}", font, width)
+    return lines
 
 
 def label(region: Region) -> str:
@@ -114,14 +132,19 @@ def colour_of(risk: float) -> Colour:
 
 
 def _with_legend(
-    picture: Image.Image, analysis: Analysis, threshold: float, text_size: float
+    picture: Image.Image,
+    analysis: Analysis,
+    threshold: float,
+    text_size: float,
+    numbers: Sequence[int],
 ) -> Image.Image:
     width = max(picture.width, NARROWEST_CANVAS)
     size = min(text_size, width / 44)
     font, bold = ImageFont.load_default(size), ImageFont.load_default(size * 1.35)
     pad = round(size)
     line = round(size * 1.5)
-    height = pad * 2 + line * 4
+    why = why_lines(analysis, numbers, font, width - 2 * pad)
+    height = pad * 2 + line * 4 + (pad + line * len(why) if why else 0)
     canvas = Image.new("RGB", (width, picture.height + height), INK)
     canvas.paste(picture, ((width - picture.width) // 2, 0))
     draw = ImageDraw.Draw(canvas)
@@ -146,6 +169,10 @@ def _with_legend(
         else "no region at risk"
     )
     draw.text((x, y), counted, font=font, fill=PAPER)
+    y += line + pad
+    for sentence in why:
+        draw.text((x, y), sentence, font=font, fill=PAPER)
+        y += line
     _draw_ramp(draw, (width * 0.56, picture.height + pad, width - pad, 0), threshold, font, size)
     return canvas
 

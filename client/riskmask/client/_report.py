@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +53,7 @@ def print_analysis(console: Console, image: Path, analysis: Analysis) -> None:
         console.print(f"  note: {printable(note)}", markup=False, highlight=False, soft_wrap=True)
     if analysis.regions:
         console.print(regions_table(analysis.regions))
+        print_why(console, analysis)
     more = len(analysis.regions) - REGIONS_SHOWN
     if more > 0:
         console.print(f"  and {more} more regions", markup=False, highlight=False)
@@ -65,9 +67,24 @@ def describe_jpeg(jpeg: JpegAdvice) -> str:
     return f"quality {jpeg.quality}, {jpeg.subsampling}{size}{warning}"
 
 
+def print_why(console: Console, analysis: Analysis) -> None:
+    """A sentence for each region of the table, by its number."""
+    for number, region in enumerate(by_risk(analysis.regions)[:REGIONS_SHOWN], start=1):
+        if why := analysis.why(region):
+            console.print(
+                f"  {number}: {printable(why)}", markup=False, highlight=False, soft_wrap=True
+            )
+
+
+def by_risk(regions: Iterable[Region]) -> list[Region]:
+    """Those of highest risk first: the order in which regions are numbered."""
+    return sorted(regions, key=lambda region: -region.risk)
+
+
 def regions_table(regions: tuple[Region, ...]) -> Table:
     """One row per region, at most 20, those of highest risk first."""
     table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column("", justify="right")
     table.add_column("x, y, w, h", no_wrap=True)
     table.add_column("content", no_wrap=True)
     table.add_column("risk", justify="right")
@@ -75,10 +92,11 @@ def regions_table(regions: tuple[Region, ...]) -> Table:
     table.add_column("kind", no_wrap=True)
     table.add_column("safe bpp", justify="right")
     table.add_column("safe level", justify="right")
-    for region in sorted(regions, key=lambda region: -region.risk)[:REGIONS_SHOWN]:
+    for number, region in enumerate(by_risk(regions)[:REGIONS_SHOWN], start=1):
         kind, _ = strongest(region.kind)
         content, probability = strongest(region.content)
         table.add_row(
+            str(number),
             ", ".join(str(number) for number in region.box),
             f"{content} {probability:.2f}",
             f"{region.risk:.2f}",

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from riskmask.client._explanation import Explanation
+
 
 class Decision(StrEnum):
     """What to do with the image."""
@@ -108,6 +110,7 @@ class Region:
         high_impact: probability that a symbol changes.
         safe_level: coarsest level at which the risk falls under the threshold, or None.
         safe_bpp: rate of the whole image at that level, or None.
+        explanation: why it is flagged; None where the server does not say.
     """
 
     box: tuple[int, int, int, int]
@@ -118,6 +121,7 @@ class Region:
     high_impact: float
     safe_level: float | None = None
     safe_bpp: float | None = None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,11 @@ class Analysis:
                 return mask
         raise KeyError(f"no mask {kind} in this analysis; ask for it with masks=[...]")
 
+    def why(self, region: Region) -> str:
+        """One English sentence: why a region of this analysis is flagged; may be empty."""
+        explanation = region.explanation
+        return "" if explanation is None else explanation.sentence(self.target.codec)
+
     def to_dict(self) -> dict[str, Any]:
         """What goes into JSON: everything but the bytes of hints and masks."""
         return {
@@ -219,7 +228,7 @@ class Analysis:
                 "notes": list(self.image.notes),
             },
             "target": dict(vars(self.target)),
-            "regions": [_region_dict(region) for region in self.regions],
+            "regions": [_region_dict(region, self.target.codec) for region in self.regions],
             "risk_area_fraction": self.risk_area_fraction,
             "safe_bpp": self.safe_bpp,
             "jpeg": dict(vars(self.jpeg)),
@@ -243,7 +252,7 @@ class Analysis:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _region_dict(region: Region) -> dict[str, Any]:
+def _region_dict(region: Region, codec: str) -> dict[str, Any]:
     return {
         "box": list(region.box),
         "polygon": [list(corner) for corner in region.polygon],
@@ -253,4 +262,5 @@ def _region_dict(region: Region) -> dict[str, Any]:
         "high_impact": region.high_impact,
         "safe_level": region.safe_level,
         "safe_bpp": region.safe_bpp,
+        "explanation": None if region.explanation is None else region.explanation.to_dict(codec),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from io import BytesIO
 from typing import Any, Literal, TypedDict
 
@@ -16,25 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from riskmask.client._miscompression import ChangeKind, ContentType
 from riskmask.client._types import ImageFacts
 
 Box = tuple[int, int, int, int]
-
-
-class ContentType(StrEnum):
-    """What is there."""
-
-    TEXT = "TEXT"
-    FACE = "FACE"
-    SYMBOL = "SYMBOL"
-
-
-class ChangeKind(StrEnum):
-    """What happened: to brightness, colour or detail; to the place; to contours."""
-
-    AMPLITUDE = "AMPLITUDE"
-    GEOMETRY = "GEOMETRY"
-    SHAPE = "SHAPE"
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from typing import Final
 
 from riskmask.client._errors import InvalidRequest, NotSupported
 from riskmask.client._messages import to_facts, to_image, to_priority
+from riskmask.client._miscompression import ChangeKind, ContentType
 from riskmask.client._raw import RawImage
 from riskmask.client._verification import (
-    ChangeKind,
-    ContentType,
     ExaminedRegion,
     Finding,
     FindingMask,

@@ -378,7 +378,7 @@ class Reason(_message.Message):
     def __init__(self, code: _Optional[_Union[ReasonCode, str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Region(_message.Message):
-    __slots__ = ("box", "polygon", "content", "risk", "kind", "high_impact", "safe_level", "safe_bpp")
+    __slots__ = ("box", "polygon", "content", "risk", "kind", "high_impact", "safe_level", "safe_bpp", "explanation")
     BOX_FIELD_NUMBER: _ClassVar[int]
     POLYGON_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
@@ -387,6 +387,7 @@ class Region(_message.Message):
     HIGH_IMPACT_FIELD_NUMBER: _ClassVar[int]
     SAFE_LEVEL_FIELD_NUMBER: _ClassVar[int]
     SAFE_BPP_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     box: Box
     polygon: _containers.RepeatedCompositeFieldContainer[Point]
     content: ContentProbabilities
@@ -395,7 +396,32 @@ class Region(_message.Message):
     high_impact: float
     safe_level: float
     safe_bpp: float
-    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., polygon: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., content: _Optional[_Union[ContentProbabilities, _Mapping]] = ..., risk: _Optional[float] = ..., kind: _Optional[_Union[KindProbabilities, _Mapping]] = ..., high_impact: _Optional[float] = ..., safe_level: _Optional[float] = ..., safe_bpp: _Optional[float] = ...) -> None: ...
+    explanation: Explanation
+    def __init__(self, box: _Optional[_Union[Box, _Mapping]] = ..., polygon: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., content: _Optional[_Union[ContentProbabilities, _Mapping]] = ..., risk: _Optional[float] = ..., kind: _Optional[_Union[KindProbabilities, _Mapping]] = ..., high_impact: _Optional[float] = ..., safe_level: _Optional[float] = ..., safe_bpp: _Optional[float] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("content", "content_probability", "kind", "kind_probability", "text_height", "safe_text_height")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KIND_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SAFE_TEXT_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    content: Content
+    content_probability: float
+    kind: Kind
+    kind_probability: float
+    text_height: float
+    safe_text_height: SafeTextHeight
+    def __init__(self, content: _Optional[_Union[Content, str]] = ..., content_probability: _Optional[float] = ..., kind: _Optional[_Union[Kind, str]] = ..., kind_probability: _Optional[float] = ..., text_height: _Optional[float] = ..., safe_text_height: _Optional[_Union[SafeTextHeight, _Mapping]] = ...) -> None: ...
+
+class SafeTextHeight(_message.Message):
+    __slots__ = ("pixels", "changed_share")
+    PIXELS_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    pixels: float
+    changed_share: float
+    def __init__(self, pixels: _Optional[float] = ..., changed_share: _Optional[float] = ...) -> None: ...
 
 class Box(_message.Message):
     __slots__ = ("x", "y", "width", "height")

@@ -185,6 +185,22 @@ def from_region(region: values.Region) -> pb.Region:
         high_impact=region.high_impact,
         safe_level=region.safe_level,
         safe_bpp=region.safe_bpp,
+        explanation=None if region.explanation is None else from_explanation(region.explanation),
+    )
+
+
+def from_explanation(explanation: values.Explanation) -> pb.Explanation:
+    """Why a region is flagged as a message."""
+    content, safe = explanation.content, explanation.safe_text_height
+    return pb.Explanation(
+        content=f"CONTENT_{(content or 'unspecified').upper()}",
+        content_probability=explanation.content_probability,
+        kind=f"KIND_{explanation.kind.upper()}",
+        kind_probability=explanation.kind_probability,
+        text_height=explanation.text_height,
+        safe_text_height=None
+        if safe is None
+        else pb.SafeTextHeight(pixels=safe.pixels, changed_share=safe.changed_share),
     )
 
 

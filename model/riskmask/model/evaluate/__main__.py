@@ -52,6 +52,7 @@ def main(
     from riskmask.model.evaluate.rates import measure_rates
     from riskmask.model.evaluate.report import Report, write_markdown
     from riskmask.model.runtime.predictor import Predictor
+    from riskmask.model.runtime.profiles import packaged_profiles
     from riskmask.model.runtime.weights import find_weights
 
     predictor = Predictor(model or find_weights().path)
@@ -79,12 +80,13 @@ def main(
             e for e in real if e.scale != 1.0 and has_text(e)
         ],
     }
+    safe = packaged_profiles()[REFERENCE].safe_text_height
     measured, sections = [], []
     for name, group in groups.items():
         if group:
             scores = score(group, name)
             measured.append(measure_group(name, group, scores))
-            sections.append(make_section(measured[-1], group, scores))
+            sections.append(make_section(measured[-1], group, scores, safe))
     hyperprior = Hyperprior.load(codec or packaged_hyperprior())
     whole = [e for e in real if e.scale == 1.0]
     coded = whole[:: max(len(whole) // rate_images, 1)][:rate_images]

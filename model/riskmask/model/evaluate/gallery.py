@@ -19,6 +19,7 @@ from riskmask.model.evaluate.judged import (
     judged_regions,
 )
 from riskmask.model.pages import side_by_side, widened
+from riskmask.model.runtime.safe_text_height import SafeTextHeight
 
 RISK_COLOUR = (160, 32, 240)
 
@@ -36,6 +37,8 @@ class Exhibit:
         height: of its box in pixels.
         risk: that the detector gave it, in [0, 1].
         count: how many of the coarsest levels change it.
+        safe_height: of text, in pixels, from which on the codec keeps it at that level; None for
+            other contents, or where the codec's profile does not know.
         picture: PNG as a data URL: the cut-out, and beside it the same with the risk as colour.
     """
 
@@ -45,11 +48,17 @@ class Exhibit:
     height: int
     risk: float
     count: int
+    safe_height: float | None
     picture: str
 
 
 def worst_mistakes(
-    examples: Sequence[Example], maps: Sequence[Scores], level: int, mistake: Mistake, most: int
+    examples: Sequence[Example],
+    maps: Sequence[Scores],
+    level: int,
+    mistake: Mistake,
+    most: int,
+    safe: SafeTextHeight | None = None,
 ) -> list[Exhibit]:
     """The gravest mistakes of one sort at a level, at most one from a picture.
 
@@ -59,6 +68,7 @@ def worst_mistakes(
         level: anchor.
         mistake: changed regions with the lowest risk, or unchanged ones with the highest.
         most: how many exhibits at most.
+        safe: what the codec's profile knows of text.
     """
     wrong = mistake == "missed"
     candidates: list[tuple[float, int, JudgedRegion]] = []
@@ -74,7 +84,14 @@ def worst_mistakes(
             candidates.append(choose(of_picture, key=lambda entry: entry[0]))
     candidates.sort(key=lambda entry: entry[0], reverse=not wrong)
     return [
-        _exhibit(examples[index], at_level(maps[index], level), region, mistake, risk)
+        _exhibit(
+            examples[index],
+            at_level(maps[index], level),
+            region,
+            mistake,
+            risk,
+            None if safe is None or region.content != "text" else safe.at(level),
+        )
         for risk, index, region in candidates[:most]
     ]
 
@@ -85,6 +102,7 @@ def _exhibit(
     region: JudgedRegion,
     mistake: Mistake,
     risk: float,
+    safe_height: float | None,
 ) -> Exhibit:
     rows, columns = np.divmod(region.cells, plane.shape[1])
     top, bottom = int(rows.min()) * STRIDE, (int(rows.max()) + 1) * STRIDE
@@ -101,5 +119,6 @@ def _exhibit(
         bottom - top,
         risk,
         region.count,
+        safe_height,
         side_by_side(cut, coloured.round().astype(np.uint8)),
     )

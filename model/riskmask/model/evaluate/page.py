@@ -13,12 +13,13 @@ import numpy as np
 
 from riskmask.model.data.training_set import Example
 from riskmask.model.evaluate.curves import precision_recall_svg, reliability_svg
-from riskmask.model.evaluate.gallery import Exhibit, worst_mistakes
+from riskmask.model.evaluate.gallery import Exhibit, Mistake, worst_mistakes
 from riskmask.model.evaluate.groups import Group
 from riskmask.model.evaluate.judged import Scores, region_table
 from riskmask.model.evaluate.precision import Row
 from riskmask.model.evaluate.report import Report
 from riskmask.model.pages import render_page, write_whole
+from riskmask.model.runtime.safe_text_height import SafeTextHeight
 
 EXHIBITS = 8  # of each sort
 
@@ -43,21 +44,35 @@ class Section:
 
 
 def make_section(
-    group: Group, examples: Sequence[Example], scores: Mapping[str, Sequence[Scores]]
+    group: Group,
+    examples: Sequence[Example],
+    scores: Mapping[str, Sequence[Scores]],
+    safe: SafeTextHeight | None = None,
 ) -> Section:
-    """Draw what belongs to a measured group; the first method is the one in question."""
+    """Draw what belongs to a measured group; the first method is the one in question.
+
+    Args:
+        group: its figures.
+        examples: labelled pictures.
+        scores: by method, for each picture a map per level or one for all.
+        safe: what the codec's profile knows of text, for the gallery.
+    """
     table = region_table(examples, scores)
     first = next(iter(scores))
     contested = [row.level for row in group.rows if row.contested]
     galleries: list[tuple[str, Sequence[Exhibit]]] = []
     for level in contested[:1]:
         maps = scores[first]
+        sorts: tuple[tuple[str, Mistake], ...] = (
+            ("Missed", "missed"),
+            ("False alarms", "false alarm"),
+        )
         galleries = [
-            (f"Missed at level {level}", worst_mistakes(examples, maps, level, "missed", EXHIBITS)),
             (
-                f"False alarms at level {level}",
-                worst_mistakes(examples, maps, level, "false alarm", EXHIBITS),
-            ),
+                f"{title} at level {level}",
+                worst_mistakes(examples, maps, level, mistake, EXHIBITS, safe),
+            )
+            for title, mistake in sorts
         ]
     return Section(
         group,

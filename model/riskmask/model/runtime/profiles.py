@@ -24,12 +24,19 @@ A profile is one JSON file, schema 1::
 - ``rate_factor``: 8 positive numbers, one per anchor level, which multiply the model's rate map.
 - ``risk_calibration``: 8 slopes over 0 and 8 intercepts: at each anchor the calibrated risk is
   sigmoid(slope x logit(risk) + intercept) (Platt scaling). Identity: 1 and 0.
+- ``safe_text_height``: optional, see :mod:`riskmask.model.runtime.safe_text_height`::
+
+      {
+        "schema": 1,
+        "changed_share": 0.3,            of lines from that height on no larger share is changed
+        "pixels": [null, 40, ..., 8],    8 heights over 0 that never rise, null where none is safe
+        "fitted_on": "one sentence: which lines, how many, with which command"
+      }
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from importlib import resources
@@ -39,8 +46,10 @@ from typing import Any
 
 import numpy as np
 
-from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.levels import FINEST
 from riskmask.model.runtime.errors import ProfileError
+from riskmask.model.runtime.profile_fields import number, object_field, per_anchor, text_field
+from riskmask.model.runtime.safe_text_height import SafeTextHeight, parse_safe_text_height
 
 SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -58,6 +67,7 @@ class CodecProfile:
         rate_factor: 8 factors over 0 on the model's rate map, one per anchor level.
         risk_slope, risk_intercept: 8 each, the logistic calibration of the risk's logit.
         fitted_on: where the figures come from.
+        safe_text_height: from which height on it keeps text; None where nobody measured it.
     """
 
     name: str
@@ -72,6 +82,7 @@ class CodecProfile:
     risk_slope: tuple[float, ...]
     risk_intercept: tuple[float, ...]
     fitted_on: str
+    safe_text_height: SafeTextHeight | None = None
 
     @property
     def coarsest_level(self) -> float:
@@ -135,65 +146,38 @@ def packaged_profiles(folder: Path | None = None) -> dict[str, CodecProfile]:
 def _parsed(content: dict[str, Any], file: str) -> CodecProfile:
     if content.get("schema") != SCHEMA:
         raise ProfileError(f"{file}: schema must be {SCHEMA}, not {content.get('schema')!r}")
-    name = _text(content, "name", file)
+    name = text_field(content, "name", file)
     if not NAME.fullmatch(name):
         raise ProfileError(f"{file}: name must be lower case letters, digits and hyphens")
-    quality = _object(content, "quality", file)
-    minimum = _number(quality.get("minimum"), "quality.minimum", file)
-    maximum = _number(quality.get("maximum"), "quality.maximum", file)
+    quality = object_field(content, "quality", file)
+    minimum = number(quality.get("minimum"), "quality.minimum", file)
+    maximum = number(quality.get("maximum"), "quality.maximum", file)
     if minimum >= maximum:
         raise ProfileError(f"{file}: quality.minimum must be under quality.maximum")
     integer = quality.get("integer")
     if not isinstance(integer, bool):
         raise ProfileError(f"{file}: quality.integer must be true or false")
-    calibration = _object(content, "risk_calibration", file)
+    calibration = object_field(content, "risk_calibration", file)
     profile = CodecProfile(
         name=name,
-        version=_text(content, "version", file),
-        codec=_text(content, "codec", file),
+        version=text_field(content, "version", file),
+        codec=text_field(content, "codec", file),
         quality_minimum=minimum,
         quality_maximum=maximum,
         quality_integer=integer,
-        quality_meaning=_text(quality, "meaning", file),
+        quality_meaning=text_field(quality, "meaning", file),
         anchors=_anchors(content.get("quality_of_level"), minimum, maximum, file),
-        rate_factor=_per_anchor(content.get("rate_factor"), "rate_factor", file),
-        risk_slope=_per_anchor(calibration.get("slope"), "risk_calibration.slope", file),
-        risk_intercept=_per_anchor(
-            calibration.get("intercept"), "risk_calibration.intercept", file
-        ),
-        fitted_on=_text(content, "fitted_on", file),
+        rate_factor=per_anchor(content.get("rate_factor"), "rate_factor", file),
+        risk_slope=per_anchor(calibration.get("slope"), "risk_calibration.slope", file),
+        risk_intercept=per_anchor(calibration.get("intercept"), "risk_calibration.intercept", file),
+        fitted_on=text_field(content, "fitted_on", file),
+        safe_text_height=parse_safe_text_height(content, file),
     )
     if min(profile.rate_factor) <= 0:
         raise ProfileError(f"{file}: every rate_factor must be over 0")
     if min(profile.risk_slope) <= 0:
         raise ProfileError(f"{file}: every risk_calibration.slope must be over 0")
     return profile
-
-
-def _object(content: dict[str, Any], key: str, file: str) -> dict[str, Any]:
-    value = content.get(key)
-    if not isinstance(value, dict):
-        raise ProfileError(f"{file}: {key} must be an object")
-    return value
-
-
-def _text(content: dict[str, Any], key: str, file: str) -> str:
-    value = content.get(key)
-    if not isinstance(value, str) or not value:
-        raise ProfileError(f"{file}: {key} must be a text that is not empty")
-    return value
-
-
-def _number(value: object, key: str, file: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ProfileError(f"{file}: {key} must be a finite number")
-    return float(value)
-
-
-def _per_anchor(value: object, key: str, file: str) -> tuple[float, ...]:
-    if not isinstance(value, list) or len(value) != ANCHORS:
-        raise ProfileError(f"{file}: {key} must be a list of {ANCHORS} numbers")
-    return tuple(_number(entry, key, file) for entry in value)
 
 
 def _anchors(
@@ -206,7 +190,7 @@ def _anchors(
     for entry in value:
         if not isinstance(entry, list) or len(entry) != 2:
             raise ProfileError(f"{file}: {key} must hold [level, quality] pairs")
-        pairs.append((_number(entry[0], key, file), _number(entry[1], key, file)))
+        pairs.append((number(entry[0], key, file), number(entry[1], key, file)))
     steps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(pairs)]
     if any(level <= 0 for level, _ in steps) or pairs[0][0] < 0 or pairs[-1][0] > FINEST:
         raise ProfileError(f"{file}: levels of {key} must increase strictly within [0, {FINEST:g}]")

@@ -21,6 +21,7 @@ from riskmask.server.engine.any_image import decode_any
 from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import UnknownCodecError
+from riskmask.server.engine.explain import explained
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats, export_hints
 from riskmask.server.engine.job import Job, Stage
@@ -196,7 +197,9 @@ class Engine:
             reasons=reasons,
             image=decoded.facts,
             target=target,
-            regions=regions.listed,
+            regions=explained(
+                regions, decoded.pixels, prediction.content, profile.safe_text_height, target.level
+            ),
             risk_area_fraction=regions.area / rates.pixels,
             safe_bpp=safe_bpp,
             jpeg=jpeg_advice,

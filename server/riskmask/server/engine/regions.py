@@ -29,6 +29,7 @@ class RegionSet:
 
     Attributes:
         listed: by risk x area descending, then from the top left; at most ``MOST_LISTED``.
+        numbers: of the components listed, in that order.
         count: of all regions.
         area: of all regions, in pixels.
         highest_risk: over all regions, 0 without any.
@@ -37,6 +38,7 @@ class RegionSet:
     """
 
     listed: tuple[Region, ...]
+    numbers: tuple[int, ...]
     count: int
     area: float
     highest_risk: float
@@ -92,6 +94,7 @@ def find_regions(
     )
     return RegionSet(
         listed=regions,
+        numbers=tuple(listed.tolist()),
         count=found.count,
         area=float(found.area.sum()),
         highest_risk=float(high.max(initial=0.0)),

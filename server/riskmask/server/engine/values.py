@@ -152,6 +152,41 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class SafeTextHeight:
+    """From which height on the codec keeps text at the level analysed.
+
+    Attributes:
+        pixels: height of a line; None where no height that was measured is safe.
+        changed_share: of lines of that height and above no larger share is changed, (0, 1).
+    """
+
+    pixels: float | None
+    changed_share: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a region is flagged, for a sentence in any language.
+
+    Attributes:
+        content: ``text``, ``face`` or ``symbol``; None where none is at least as likely as not.
+        content_probability: of the likeliest, [0, 1].
+        kind: what most likely happens: ``amplitude``, ``geometry`` or ``shape``.
+        kind_probability: of it, [0, 1].
+        text_height: height of a line of its text in pixels; None without text, or where its
+            lines could not be told.
+        safe_text_height: from the codec's profile; None without text, or where it has none.
+    """
+
+    content: str | None
+    content_probability: float
+    kind: str
+    kind_probability: float
+    text_height: float | None
+    safe_text_height: SafeTextHeight | None
+
+
+@dataclass(frozen=True)
 class Region:
     """A connected area with risk at or over the threshold.
 
@@ -162,6 +197,7 @@ class Region:
         high_impact: probability that a symbol changes, [0, 1].
         safe_level: coarsest level at which the risk falls under the threshold, or None.
         safe_bpp: bpp of the whole image at that level, or None.
+        explanation: why it is flagged; None until somebody has looked at the pixels.
     """
 
     box: tuple[int, int, int, int]
@@ -172,6 +208,7 @@ class Region:
     high_impact: float
     safe_level: float | None
     safe_bpp: float | None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True)
