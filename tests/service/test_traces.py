@@ -370,6 +370,10 @@ async def test_a_collector_that_is_away_costs_no_call_and_no_long_stop(
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "grpc or http/protobuf"),
         ("OTEL_TRACES_EXPORTER", "pigeon", "otlp, console and none"),
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "long", "cannot be used"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "cannot be set up"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0", "cannot be set up"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096", "cannot be set up"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc", "cannot be set up"),
     ],
 )
 def test_an_exporter_that_cannot_be_had_stops_the_start(

@@ -98,9 +98,7 @@ def _training(
     name: str, runs: Sequence[Path], logs: Sequence[list[dict[str, float]]], note: str
 ) -> list[str]:
     """How the weights were made, a line for each run."""
-    lines = [
-        f"- Trained by `python -m riskmask.model.train codec --architecture {name}`, on a CPU:"
-    ]
+    lines = [f"- Trained by `python -m riskmask.model.train codec --architecture {name}`:"]
     for run, log in zip(runs, logs, strict=True):
         saved = torch.load(run / "codec.pt", map_location="cpu", weights_only=True)["settings"]
         start = saved["start"]

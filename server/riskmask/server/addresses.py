@@ -128,7 +128,10 @@ def _share(address: Address, held: ExitStack) -> Address:
         ):
             holder = held.enter_context(socket.socket(family, kind, protocol))
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            # Connections that an earlier server closed do not take the port for a minute more.
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind((place[0], port, *place[2:]))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
             port = holder.getsockname()[1]
     except OSError as error:
         raise StartError(f"address {address}: {error.strerror or error}") from None

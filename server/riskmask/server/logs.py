@@ -13,7 +13,8 @@ def log_to_stderr(level: int, who: str = "") -> None:
 
     Args:
         level: the least that is sent.
-        who: stands before each message, where several processes send theirs to one place.
+        who: stands before each message, where several processes send theirs to one place; a
+            request's line has none, since its JSON is for machines.
     """
     prefix = f"{who}: " if who else ""
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {prefix}%(message)s")

@@ -9,7 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from riskmask.server.settings import ServerSettings
+from pydantic import ValidationError
+
+from riskmask.server.errors import StartError
+from riskmask.server.settings import ServerSettings, first_mistake
 
 RELOAD, STOP = b"reload\n", b"stop\n"
 
@@ -35,8 +38,15 @@ def write_settings(settings: ServerSettings) -> bytes:
 
 
 def read_settings(line: bytes) -> ServerSettings:
-    """The settings that a supervisor wrote."""
-    return ServerSettings(**json.loads(line))
+    """The settings that a supervisor wrote.
+
+    Raises:
+        StartError: they do not hold any more, since a file that they name is gone.
+    """
+    try:
+        return ServerSettings(**json.loads(line))
+    except ValidationError as error:
+        raise StartError(first_mistake(error)) from None
 
 
 def write_said(said: Said) -> str:

@@ -241,9 +241,14 @@ def load_settings(config: Path | None = None, **flags: object) -> ServerSettings
     except OSError as error:
         raise StartError(f"config: {path}: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"][:1])
-        message = first["msg"].removeprefix("Value error, ")
-        raise StartError(f"{name}: {message}" if name else message) from None
+        raise StartError(first_mistake(error)) from None
     finally:
         _config_file.reset(token)
+
+
+def first_mistake(error: ValidationError) -> str:
+    """The first option that is wrong, and what it accepts."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"][:1])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message

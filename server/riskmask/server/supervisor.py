@@ -91,7 +91,15 @@ class Supervisor:
         """
         delay = FIRST_DELAY
         while not self._stopping.is_set():
-            worker = await WorkerProcess.start(number, self._settings)
+            try:
+                worker = await WorkerProcess.start(number, self._settings)
+            except StartError as error:
+                if not (self._all_served and self._one_serves()):
+                    raise
+                log.error("worker %d %s; again in %.1f s", number, error, delay)
+                await self._pause(delay)
+                delay = min(2 * delay, LONGEST_DELAY)
+                continue
             self._workers[number] = worker
             if self._stopping.is_set():
                 worker.kill()

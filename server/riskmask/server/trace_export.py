@@ -36,9 +36,14 @@ def provider_from_environment() -> TracerProvider:
         StartError: a variable names an exporter or a protocol that is not there, or has a value
             that its exporter cannot use.
     """
-    provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-    for exporter in _exporters():
-        provider.add_span_processor(BatchSpanProcessor(exporter))
+    try:
+        provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+        for exporter in _exporters():
+            provider.add_span_processor(BatchSpanProcessor(exporter))
+    except StartError:
+        raise
+    except Exception as error:  # each variable has its own way to be refused by the SDK
+        raise StartError(f"traces: OpenTelemetry cannot be set up: {error}") from error
     return provider
 
 

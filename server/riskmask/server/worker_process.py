@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 
+from riskmask.server.errors import StartError
 from riskmask.server.orders import RELOAD, STOP, Said, read_said, write_settings
 from riskmask.server.settings import ServerSettings
 
@@ -30,14 +31,20 @@ class WorkerProcess:
         Args:
             number: of the worker, from 0.
             settings: of all workers.
+
+        Raises:
+            StartError: the system has no process to spare.
         """
-        process = await asyncio.create_subprocess_exec(
-            # -P: what lies in the working directory is not to be imported
-            *(sys.executable, "-P", "-m", "riskmask.server.worker", str(number)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            start_new_session=True,  # the terminal's Ctrl-C comes by the supervisor
-        )
+        try:
+            process = await asyncio.create_subprocess_exec(
+                # -P: what lies in the working directory is not to be imported
+                *(sys.executable, "-P", "-m", "riskmask.server.worker", str(number)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                start_new_session=True,  # the terminal's Ctrl-C comes by the supervisor
+            )
+        except OSError as error:
+            raise StartError(f"cannot be started: {error.strerror or error}") from None
         worker = cls(number, process)
         worker._tell(write_settings(settings))
         return worker

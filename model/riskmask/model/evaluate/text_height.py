@@ -83,14 +83,17 @@ def describe(name: str, pairs: Sequence[Pair]) -> str:
 def main(
     scenes: Annotated[int, typer.Option(help="Rendered scenes.")] = 30,
     pages: Annotated[int, typer.Option(help="Rendered pages.")] = 20,
-    images: Annotated[int, typer.Option(help="Corpus images of text and symbols.")] = 8,
+    images: Annotated[int, typer.Option(help="Corpus images of each group.")] = 8,
     corpus: Annotated[Path | None, typer.Option(help="Default: RISKMASK_CORPUS.")] = None,
 ) -> None:
     """Compare estimated with known heights of text and print a table."""
-    from riskmask.model.corpus import Corpus
+    from riskmask.model.corpus import Corpus, CorpusNotFoundError
     from riskmask.model.runtime.weights import find_weights
 
-    pictures = Pictures(Corpus.find(corpus), (), "test")
+    try:
+        pictures = Pictures(Corpus.find(corpus), (), "test")
+    except CorpusNotFoundError as error:
+        raise typer.BadParameter(str(error), param_hint="--corpus") from None
     predictor = Predictor(find_weights().path)
     pairs: dict[str, list[Pair]] = {}
     for key in pictures.keys(scenes, pages, images):

@@ -153,7 +153,7 @@ class Engine:
         with job.stage(Stage.PREDICT):
             prediction = self._predictor.predict(decoded.pixels, job.check)
         with job.stage(Stage.CONCLUDE):
-            return self._answer(request, profile, decoded, prediction)
+            return self._answer(request, profile, decoded, prediction, job)
 
     def _answer(
         self,
@@ -161,6 +161,7 @@ class Engine:
         profile: CodecProfile,
         decoded: DecodedImage,
         prediction: Prediction,
+        job: Job,
     ) -> Analysis:
         policy = request.policy
         rates = RateCurves(prediction, profile)
@@ -198,7 +199,12 @@ class Engine:
             image=decoded.facts,
             target=target,
             regions=explained(
-                regions, decoded.pixels, prediction.content, profile.safe_text_height, target.level
+                regions,
+                decoded.pixels,
+                prediction.content,
+                profile.safe_text_height,
+                target.level,
+                job.check,
             ),
             risk_area_fraction=regions.area / rates.pixels,
             safe_bpp=safe_bpp,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +26,7 @@ def explained(
     content: NDArray[np.float16],
     safe: safe_text_height.SafeTextHeight | None,
     level: float,
+    proceed: Callable[[], None] = lambda: None,
 ) -> tuple[Region, ...]:
     """The listed regions, each with its explanation.
 
@@ -37,6 +39,7 @@ def explained(
         content: (3, ceil(H / 4), ceil(W / 4)) float16 in [0, 1]: text, face, symbol.
         safe: what the codec's profile knows of text.
         level: that was analysed, in [0, 7].
+        proceed: called before each measurement; what it raises ends the work.
     """
     limit = None if safe is None else SafeTextHeight(safe.at(level), safe.changed_share)
     found = regions.components
@@ -50,6 +53,7 @@ def explained(
             height = None
             if area >= 0 and measured < MOST_MEASURED:
                 measured += 1
+                proceed()
                 box = x, y, columns, rows
                 height = region_text_height(pixels, content[0], found.labels, number, box)
             explanation = replace(explanation, text_height=height, safe_text_height=limit)

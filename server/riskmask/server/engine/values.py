@@ -156,7 +156,8 @@ class SafeTextHeight:
     """From which height on the codec keeps text at the level analysed.
 
     Attributes:
-        pixels: height of a line; None where no height that was measured is safe.
+        pixels: height of a line's outline, up to a third more than ``text_height``; None where no
+            height that was measured is safe.
         changed_share: of lines of that height and above no larger share is changed, (0, 1).
     """
 
