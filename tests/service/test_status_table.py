@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import struct
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from PIL import Image
 
 from riskmask.client import AsyncClient, KnownRegion, PixelFormat, Plane, RawImage, RiskmaskError
 from riskmask.client import _errors as client_errors
@@ -194,18 +196,20 @@ async def no_annotators(scene: Scene) -> object:
 
 
 async def no_numbers(scene: Scene) -> object:
-    """A model whose rates are infinite where the picture is bright, so that it warms up well."""
+    """A model whose rates are infinite where all of a picture is white, so that it loads well."""
     model = onnx.load(scene.detector)
     [last] = [node for node in model.graph.node if "rate" in node.output]
     last.input[1] = "darkness"
     place = list(model.graph.node).index(last)
-    model.graph.node.insert(place, helper.make_node("Sub", ["one", "brightest"], ["darkness"]))
-    model.graph.node.insert(place, helper.make_node("ReduceMax", ["planes"], ["brightest"]))
-    path = scene.folder / "bright.onnx"
+    model.graph.node.insert(place, helper.make_node("Sub", ["one", "darkest"], ["darkness"]))
+    model.graph.node.insert(place, helper.make_node("ReduceMin", ["planes"], ["darkest"]))
+    path = scene.folder / "white.onnx"
     onnx.save(model, path)
     engine = Engine(Predictor(path, threads=1), scene.profiles)
+    white = io.BytesIO()
+    Image.new("RGB", (256, 256), "white").save(white, "PNG")
     async with scene.serving(engine) as (_, address), AsyncClient(address) as client:
-        return await client.analyze(scene.png)
+        return await client.analyze(white.getvalue())
 
 
 def no_detector(scene: Scene) -> dict[str, Any]:
