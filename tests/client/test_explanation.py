@@ -131,7 +131,7 @@ def test_the_command_says_why_and_how_high_the_text_is(riskmask: Any, tmp_path: 
     assert done.returncode == 0, done.stderr
     [why] = [line for line in done.stdout.splitlines() if line.startswith("  1: ")]
     assert "text (" in why
-    assert " px high; likeliest change: " in why
+    assert "hyperprior keeps most text from " in why
 
 
 def test_with_a_profile_that_knows_it_says_what_is_kept(
