@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from riskmask.client import Client, ContentType, SafeTextHeight
+from riskmask.model.runtime.profiles import packaged_profiles
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def notice(encode: Callable[..., bytes]) -> tuple[bytes, int]:
 
 def test_the_height_of_text_comes_with_the_region(server: Any, notice: tuple[bytes, int]) -> None:
     with Client(server.addresses[0]) as client:
-        analysis = client.analyze(notice[0], bpp=0.03)
+        analysis = client.analyze(notice[0], codec="jpeg", quality=5.0)  # its profile knows none
     [region] = analysis.regions
     assert region.explanation is not None
     assert region.explanation.content is ContentType.TEXT
@@ -56,4 +57,7 @@ def test_a_profile_with_safe_heights_is_told_at_the_level_analysed(
     assert region.explanation.safe_text_height == SafeTextHeight(pytest.approx(44.0), 0.3)
     assert "; jpeg keeps most text from 44 px on at this rate; " in analysis.why(region)
     assert reference.regions[0].explanation is not None
-    assert reference.regions[0].explanation.safe_text_height is None
+    known = packaged_profiles()["hyperprior"].safe_text_height
+    assert known is not None
+    told = reference.regions[0].explanation.safe_text_height
+    assert told == SafeTextHeight(pytest.approx(known.at(reference.target.level)), 0.3)
