@@ -91,34 +91,42 @@ class Supervisor:
         """
         delay = FIRST_DELAY
         while not self._stopping.is_set():
-            try:
-                worker = await WorkerProcess.start(number, self._settings)
-            except StartError as error:
-                if not (self._all_served and self._one_serves()):
-                    raise
-                log.error("worker %d %s; again in %.1f s", number, error, delay)
-                await self._pause(delay)
-                delay = min(2 * delay, LONGEST_DELAY)
-                continue
-            self._workers[number] = worker
-            if self._stopping.is_set():
-                worker.kill()
             begun = time.monotonic()
-            said = await worker.started()
-            if not said.error:
-                self._note(number, said)
-            how = await worker.left()
-            was_serving, worker.serves = worker.serves, False
+            try:
+                how = await self._live(number)
+            except StartError as error:
+                if not (self._stopping.is_set() or (self._all_served and self._one_serves())):
+                    raise
+                how = str(error)
+            else:
+                if time.monotonic() - begun > SETTLED:
+                    delay = FIRST_DELAY
             if self._stopping.is_set():
-                self._untidy |= was_serving and not worker.is_content
                 return
-            if said.error and not (self._all_served and self._one_serves()):
-                raise StartError(said.error)
-            if was_serving and time.monotonic() - begun > SETTLED:
-                delay = FIRST_DELAY
-            log.error("worker %d %s; another one in %.1f s", number, said.error or how, delay)
+            log.error("worker %d %s; another one in %.1f s", number, how, delay)
             await self._pause(delay)
             delay = min(2 * delay, LONGEST_DELAY)
+
+    async def _live(self, number: int) -> str:
+        """One worker from its start to its end; how it left, in words.
+
+        Raises:
+            StartError: it never served.
+        """
+        worker = await WorkerProcess.start(number, self._settings)
+        self._workers[number] = worker
+        if self._stopping.is_set():
+            worker.kill()
+        said = await worker.started()
+        if not said.error:
+            self._note(number, said)
+        how = await worker.left()
+        was_serving, worker.serves = worker.serves, False
+        if self._stopping.is_set():
+            self._untidy |= was_serving and not worker.is_content
+        if said.error:
+            raise StartError(said.error)
+        return how
 
     def _note(self, number: int, said: Said) -> None:
         log.info("worker %d serves, process %d", number, self._workers[number].pid)

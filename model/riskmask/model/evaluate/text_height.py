@@ -15,6 +15,7 @@ import numpy as np
 import typer
 
 from riskmask.model.annotators.base import KnownRegion
+from riskmask.model.data.outlines import outline_height
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.data.planes import rasterise
 from riskmask.model.evaluate.safety import THRESHOLD
@@ -46,7 +47,7 @@ def compare(
         level: an anchor.
     """
     risk, text = prediction.risk[level], prediction.content[0]
-    outlines = [np.asarray(line.polygon, np.float32) for line in lines]
+    heights = [outline_height(line.polygon) for line in lines]
     cells = [rasterise(line.polygon, risk.shape) > 0 for line in lines]
     at_risk = (risk >= THRESHOLD).astype(np.uint8)
     count, found, boxes, _ = cv2.connectedComponentsWithStats(at_risk, connectivity=8)
@@ -58,12 +59,12 @@ def compare(
         shares = [(line & inside).sum() / max(line.sum(), 1) for line in cells]
         whole = max(shares, default=0.0) >= COVERED
         known = [
-            min(cv2.minAreaRect(outline)[1])
-            for outline, share in zip(outlines, shares, strict=True)
+            height
+            for height, share in zip(heights, shares, strict=True)
             if share >= (COVERED if whole else 1e-9)
         ]
-        x, y, width, height = (int(value) for value in boxes[number, :4])
-        box = x, y, width, height
+        x, y, width, rows = (int(value) for value in boxes[number, :4])
+        box = x, y, width, rows
         estimated = region_text_height(image, text, components, number, box)
         if known and estimated is not None:
             yield whole, (float(np.median(known)), estimated)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 from skimage.morphology import skeletonize
 
+from riskmask.model.data.outlines import outline_height
+
 RING = 12  # pixels around a region that are its surroundings
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
@@ -64,7 +66,7 @@ def _measure(
     ring = (wide > 0) & (inside == 0)
     stroke, contrast = _ink(luma, inside.astype(bool))
     return RegionFeatures(
-        height=float(min(cv2.minAreaRect(corners)[1])),
+        height=outline_height(polygon),
         stroke=stroke,
         contrast=contrast,
         eccentricity=float(np.hypot(*middle) / np.sqrt(2)),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from riskmask.model.levels import ANCHORS
 from riskmask.model.profiling.fit import Fit
-from riskmask.model.runtime.profiles import SCHEMA, CodecProfile
+from riskmask.model.runtime.profiles import SCHEMA, CodecProfile, write_profile_file
 
 
 @dataclass(frozen=True)
@@ -61,12 +59,7 @@ def write_profile(fitted: Fit, identity: Identity, out: Path) -> CodecProfile:
         },
         "fitted_on": identity.fitted_on,
     }
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".profile-") as scratch:
-        written = Path(scratch) / out.name
-        written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        profile = CodecProfile.load(written)
-        written.replace(out)
-    return profile
+    return write_profile_file(out, content)
 
 
 def report(fitted: Fit, pictures: int) -> list[str]:

@@ -38,6 +38,8 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise
@@ -141,6 +143,20 @@ def packaged_profiles(folder: Path | None = None) -> dict[str, CodecProfile]:
             raise ProfileError(f"two codec profiles are named {profile.name}")
         profiles[profile.name] = profile
     return profiles
+
+
+def write_profile_file(path: Path, content: Mapping[str, Any]) -> CodecProfile:
+    """Write a profile, whole or not at all, and read it back.
+
+    Raises:
+        ProfileError: it breaks the schema, by its name for example; nothing is written then.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".profile-") as scratch:
+        written = Path(scratch) / path.name
+        written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        profile = CodecProfile.load(written)
+        written.replace(path)
+    return profile
 
 
 def _parsed(content: dict[str, Any], file: str) -> CodecProfile:

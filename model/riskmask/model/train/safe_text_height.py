@@ -11,22 +11,21 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
 
 from riskmask.model.data.label_rows import LabelRow
+from riskmask.model.data.outlines import outline_height
 from riskmask.model.evaluate.bootstrap import Interval, interval
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.errors import ProfileError
-from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.model.runtime.profiles import CodecProfile, write_profile_file
 from riskmask.model.runtime.safe_text_height import FIELD, SafeTextHeight
 
 FEWEST = 30  # lines below and above a safe height, each
@@ -76,8 +75,7 @@ def text_lines(rows: Iterable[LabelRow], codec: str) -> TextLines:
         finest = {f.region: f.level for f in reversed(row.findings) if f.region is not None}
         for index, place in enumerate(row.places):
             if place.content == "text" and place.judged:
-                corners = np.asarray(place.polygon, dtype=np.float32)
-                height.append(float(min(cv2.minAreaRect(corners)[1])))
+                height.append(outline_height(place.polygon))
                 count.append(finest.get(index, -1) + 1)
                 picture.append(number)
     return TextLines(np.array(height), np.array(count, np.intp), np.array(picture, np.intp))
@@ -162,9 +160,4 @@ def write_heights(profile: Path, heights: SafeTextHeight) -> CodecProfile:
         )
     content = json.loads(profile.read_text(encoding="utf-8"))
     content |= {"version": str(int(before.version) + 1), FIELD: heights.to_json()}
-    with tempfile.TemporaryDirectory(dir=profile.parent, prefix=".profile-") as scratch:
-        written = Path(scratch) / profile.name
-        written.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        after = CodecProfile.load(written)
-        written.replace(profile)
-    return after
+    return write_profile_file(profile, content)
