@@ -17,6 +17,7 @@ from riskmask.model.codec_measures import (
     high_frequency_energy,
     is_generative,
     measure,
+    rate_table,
     verdict,
 )
 from riskmask.model.codecs.base import Codec
@@ -72,10 +73,14 @@ def test_the_table_has_a_row_for_each_level() -> None:
 class _Blurred:
     """Blurs a picture and adds a grey value of noise; its stream is a JPEG of that."""
 
-    identity = "blurred"
+    def __init__(self, radius: float = 2.0) -> None:
+        self.identity = f"blurred by {radius}"
+        self._radius = radius
 
     def compress(self, image: Pixels, level: float) -> bytes:
-        soft = np.array(Image.fromarray(image).filter(ImageFilter.GaussianBlur(2))).astype(int)
+        soft = np.array(
+            Image.fromarray(image).filter(ImageFilter.GaussianBlur(self._radius))
+        ).astype(int)
         noise = np.random.default_rng(0).integers(-1, 2, soft.shape[:2])[..., None]
         buffer = io.BytesIO()
         picture = Image.fromarray(np.clip(soft + noise, 0, 255).astype(np.uint8))
@@ -99,3 +104,20 @@ def test_noise_on_a_smooth_photograph_is_not_taken_for_kept_detail(astronaut: Pi
         assert point.reference_quality == pytest.approx(point.quality)
     noise = codec.decompress(codec.compress(smooth, 7))
     assert high_frequency_energy(noise) > 2 * high_frequency_energy(smooth)
+
+
+def test_the_reference_is_measured_beside_the_codec(astronaut: Pixels) -> None:
+    photographs = [astronaut[:64, 160:224], astronaut[100:164, 200:264]]
+    points = measure(cast(Codec, _Blurred(2.0)), cast(Codec, _Blurred(0.5)), photographs)
+    for point in points:
+        assert point.reference_quality > point.quality + 1
+        assert point.reference_kept > 2 * point.kept
+        # What is JPEG already is behind a JPEG of the picture itself.
+        assert point.jpeg_gain is None or point.jpeg_gain < 0
+
+
+def test_a_rate_that_jpeg_does_not_reach_is_told() -> None:
+    beside = replace(MADE_UP, jpeg_quality=23.0, jpeg_gain=1.0)
+    rows = rate_table([MADE_UP, beside]).splitlines()
+    assert rows[2] == "| 0 | 0.100 | 24.0 | cannot be written |"
+    assert rows[3] == "| 1 | 0.100 | 24.0 | 23.0 (riskmask's +1.0) |"

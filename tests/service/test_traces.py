@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +22,8 @@ from riskmask.client import AsyncClient, DeadlineExceeded, InvalidImage, NotAuth
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server import app, loading, traces
+from riskmask.server import app, traces
 from riskmask.server.engine.engine import Engine
-from riskmask.server.errors import StartError
 from riskmask.server.settings import load_settings
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -361,62 +358,3 @@ async def test_a_collector_that_is_away_costs_no_call_and_no_long_stop(
             await client.analyze(b"no image")
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "said"),
-    [
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier/pigeon", "grpc or http/protobuf"),
-        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json", "grpc or http/protobuf"),
-        ("OTEL_TRACES_EXPORTER", "pigeon", "otlp, console and none"),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "long", "cannot be used"),
-        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "cannot be set up"),
-        ("OTEL_BSP_SCHEDULE_DELAY", "0", "cannot be set up"),
-        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "4096", "cannot be set up"),
-        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc", "cannot be set up"),
-    ],
-)
-def test_an_exporter_that_cannot_be_had_stops_the_start(
-    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, value)
-    with pytest.raises(StartError, match=said):
-        loading.load_traces(load_settings(traces=True))
-
-
-def run(script: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", script]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
-def test_traces_without_the_extra_are_refused_and_say_what_to_install() -> None:
-    script = """
-import sys
-sys.modules["opentelemetry"] = None  # as if it were not installed
-from riskmask.client.cli import main
-sys.argv = ["riskmask", "serve", "--check", "--traces"]
-main()
-"""
-    done = run(script)
-    assert done.returncode == 2, done.stderr
-    assert "pip install 'riskmask[otel]'" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_server_without_traces_imports_nothing_of_them() -> None:
-    script = """
-import sys
-from riskmask.server import app, loading
-from riskmask.server.settings import load_settings
-settings = load_settings(address=("127.0.0.1:0",))
-assert loading.load_traces(settings) is None
-engine = loading.load_engine(settings)
-import asyncio
-async def main():
-    server = app.Server(engine, settings)
-    await server.stop(drain_seconds=0)
-asyncio.run(main())
-print([name for name in sys.modules if name.startswith("opentelemetry")])
-"""
-    done = run(script)
-    assert done.stdout.strip() == "[]", done.stderr

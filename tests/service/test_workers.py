@@ -24,6 +24,7 @@ from riskmask.client import Client
 from riskmask.server.addresses import Address, check_port_is_free, parse_address, shared_ports
 from riskmask.server.errors import StartError
 from riskmask.server.settings import load_settings
+from riskmask.server.worker_process import WorkerProcess
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
@@ -235,3 +236,11 @@ def test_a_shared_port_is_nobody_else_s() -> None:
         with pytest.raises(StartError, match="in use"), shared_ports([address]):
             pass
     check_port_is_free(address)
+
+
+async def test_a_worker_for_which_there_is_no_process_is_a_start_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-interpreter"))
+    with pytest.raises(StartError, match="cannot be started: No such file"):
+        await WorkerProcess.start(0, load_settings(address=("127.0.0.1:0",)))

@@ -11,7 +11,7 @@ from riskmask.model.corpus import Side
 from riskmask.model.data.shards import LabelsError
 
 FILE = "recipe.json"
-SCHEMA = 1
+SCHEMA = 2  # 1: levels were visited from the finest on, by another rule of when to stop
 
 
 @dataclass(frozen=True)
