@@ -153,7 +153,22 @@ def _by_place(regions: tuple[KnownRegion, ...]) -> list[KnownRegion]:
     return sorted(regions, key=lambda region: region.polygon[0])
 
 
-def test_pictures_without_large_text_come_once(picture: CorpusImage) -> None:
-    no_text = replace(picture, regions=(_region(10, 10, "face", size=80),))
+def test_large_faces_come_a_second_time_where_there_is_no_text(picture: CorpusImage) -> None:
+    faces = tuple(_region(20 + 290 * i, 200, "face", size=280) for i in range(3))
+    [item] = shrunk_items([replace(picture, regions=faces)], 640)
+    cut = item.make()
+    assert 32 <= cut.scale * 280 <= 64
+    assert [region.content for region in cut.regions] == ["face"] * 3
+    for region in cut.regions:
+        np.testing.assert_allclose(np.ptp(region.polygon, axis=0), 280 * cut.scale, rtol=0.02)
+
+
+def test_small_text_keeps_large_faces_from_being_shrunk(picture: CorpusImage) -> None:
+    regions = (_region(10, 10, size=9), _region(200, 200, "face", size=280))
+    assert list(shrunk_items([replace(picture, regions=regions)])) == []
+
+
+def test_pictures_with_nothing_large_come_once(picture: CorpusImage) -> None:
+    no_text = replace(picture, regions=(_region(10, 10, "face", size=40),))
     small = replace(picture, regions=(_region(10, 10, size=9), _region(40, 10, size=9)))
     assert list(shrunk_items([picture, no_text, small])) == []

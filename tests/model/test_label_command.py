@@ -32,6 +32,7 @@ def empty_corpus(tmp_path: Path) -> Path:
     ("options", "said"),
     [
         (["--codec", "mpeg"], "mpeg is not one of factorized, hyperprior"),
+        (["--group", "cats"], "cats is not one of text, face, photo"),
         (["--annotator", "smell"], "smell is not one of text, symbol"),
         (["--classic", "mpeg"], "mpeg is not one of jpeg"),
         (["--classic", "none", "--classic", "jpeg"], "none is not one of jpeg"),

@@ -104,6 +104,7 @@ def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         scenes=0,
         pages=0,
         images=-1,
+        groups=("text", "face", "photo"),
         codecs=("hyperprior",),
         annotators=("text", "symbol"),
         classics=("jpeg",),

@@ -79,11 +79,19 @@ def test_pictures_come_again_from_their_keys(corpus: Corpus) -> None:
     pictures, again = (Pictures(corpus, [], "train") for _ in range(2))
     keys = pictures.keys(scenes=1, pages=1, images=1)
     assert {key.partition("-")[0] for key in keys} >= {"scene", "page", "corpus"}
-    assert keys[: len(keys)] == again.keys(scenes=1, pages=1, images=1)
+    assert keys == again.keys(scenes=1, pages=1, images=1)
     for key in keys:
         one, other = pictures.make(key), again.make(key)
         assert picture_hash(one.image) == picture_hash(other.image)
         assert one.regions == other.regions
+
+
+@pytest.mark.corpus
+def test_a_run_can_ask_for_one_group_of_images(corpus: Corpus) -> None:
+    pictures = Pictures(corpus, [], "train")
+    stems = {image.path.stem for image in corpus.select("train", categories=("face",))}
+    keys = pictures.keys(scenes=0, pages=0, images=-1, groups=("face",))
+    assert {key.partition("-")[2] for key in keys} == stems
 
 
 @pytest.mark.corpus

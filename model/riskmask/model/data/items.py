@@ -21,7 +21,9 @@ MOST_REGIONS = 32  # of a content, judged in one picture; the rest count as unju
 SMALLEST_FACE = 32  # pixels, shorter side of a face that may be judged
 SMALLEST = 64  # side of a shrunk picture in pixels, at least
 HELD_OUT_FONTS = ("Mono", "Lato", "Comic")  # in the names of typefaces kept out of training
-SMALL_TEXT = (8.0, 24.0)  # pixels; where a shrunk picture's median line height is drawn from
+# Pixels: where the median height of a shrunk picture's text lines is drawn from, or of its faces.
+SMALL_TEXT = (8.0, 24.0)
+SMALL_FACE = (float(SMALLEST_FACE), 2.0 * SMALLEST_FACE)
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ def _scene_picture(render: Callable[[int], Scene], seed: int) -> Picture:
 def shrunk_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Iterator[Item]:
     """A second item of each image with large text, in which that text is small.
 
-    Most codecs keep large text and lose small text, and annotated pictures have mostly the first.
+    Where an image has faces and no text, it is they that are made small. Most codecs keep what is
+    large and lose what is small, and annotated pictures have mostly the first.
     """
     for image in images:
         scale = _shrinking(image)
@@ -111,19 +114,20 @@ def shrunk_items(images: Sequence[CorpusImage], largest: int = LARGEST) -> Itera
 
 
 def _shrinking(image: CorpusImage) -> float | None:
-    """The scale at which the median text line is 8 to 24 pixels high; None where it is so now."""
-    heights = [
-        min(region.box[2:])
-        for region in image.regions
-        if region.content == "text" and not region.whole_image and not region.ignore
-    ]
-    if not heights:
-        return None
-    generator = _generator_of(image)
-    wanted = float(np.exp(generator.uniform(*np.log(SMALL_TEXT))))
-    scale = wanted / float(np.median(heights))
-    shortest = scale * min(image.width, image.height)
-    return scale if scale < 0.8 and shortest >= SMALLEST else None
+    """The scale at which what the image has is small; None where it is so now, or has nothing."""
+    for content, span in (("text", SMALL_TEXT), ("face", SMALL_FACE)):
+        heights = [
+            min(region.box[2:])
+            for region in image.regions
+            if region.content == content and not region.whole_image and not region.ignore
+        ]
+        if heights:
+            generator = _generator_of(image)
+            wanted = float(np.exp(generator.uniform(*np.log(span))))
+            scale = wanted / float(np.median(heights))
+            shortest = scale * min(image.width, image.height)
+            return scale if scale < 0.8 and shortest >= SMALLEST else None
+    return None
 
 
 def _generator_of(image: CorpusImage) -> np.random.Generator:

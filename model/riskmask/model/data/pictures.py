@@ -26,7 +26,8 @@ from riskmask.model.data.scenes import SceneRenderer
 
 PAGE_SIDE = 640
 FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
-_GROUPS = (("text", "symbol"), ("face",), ("photo",))
+# Corpus images in groups, by the categories that the corpus gives them.
+GROUPS = {"text": ("text", "symbol"), "face": ("face",), "photo": ("photo",)}
 
 
 class Pictures:
@@ -49,29 +50,31 @@ class Pictures:
         self._permissive = permissive
         self.fonts: Sequence[Path] = scene_fonts(fonts, side)
 
-    def keys(self, scenes: int, pages: int, images: int) -> list[str]:
+    def keys(
+        self, scenes: int, pages: int, images: int, groups: Sequence[str] = tuple(GROUPS)
+    ) -> list[str]:
         """Keys in the order of labelling; the sorts take turns, so that a part has some of each.
 
         Args:
             scenes, pages: how many of each.
-            images: corpus images of text and symbols, as many of faces and as many other
-                photographs, at most; stratified by source; under 0 for all.
+            images: corpus images of each group at most, stratified by source; under 0 for all.
+            groups: of corpus images, names of :data:`GROUPS`.
         """
         first = FIRST_TEST_SEED if self._side == "test" else 0
-        groups = [
+        sorts = [
             [f"scene-{seed:06d}" for seed in range(first, first + scenes)],
             [f"page-{seed:06d}" for seed in range(first, first + pages)],
         ]
-        for categories in _GROUPS:
+        for group in groups:
             found = self._corpus.select(
-                self._side, categories=categories, permissive=self._permissive
+                self._side, categories=GROUPS[group], permissive=self._permissive
             )
             ordered = stratified(found)
             chosen = ordered[:images] if images >= 0 else ordered
-            groups += [
+            sorts += [
                 [item.key for item in items(chosen)] for items in (corpus_items, shrunk_items)
             ]
-        return [key for turn in zip_longest(*groups) for key in turn if key is not None]
+        return [key for turn in zip_longest(*sorts) for key in turn if key is not None]
 
     def make(self, key: str) -> Picture:
         """The picture of a key.

@@ -45,10 +45,16 @@ def main(
     images: Annotated[
         int,
         typer.Option(
-            help="Corpus images of each group (text and symbols, faces, other photographs) at "
-            "most, with each source's share; -1 for all."
+            help="Corpus images of each group at most, with each source's share; -1 for all."
         ),
     ] = -1,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Group of corpus images, repeatable: text (and symbols), face, photo (all "
+            "others); default: each."
+        ),
+    ] = None,
     permissive: Annotated[bool, typer.Option(help="Only permissive licences.")] = False,
     workers: Annotated[int, typer.Option(help="Processes; default: one for each core.")] = 0,
     address: Annotated[
@@ -59,6 +65,7 @@ def main(
     from riskmask.model.annotators import ANNOTATORS, LABELLERS
     from riskmask.model.codecs import CLASSIC, CODECS
     from riskmask.model.corpus import Corpus, CorpusNotFoundError
+    from riskmask.model.data.pictures import GROUPS
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.label.job import Job
 
@@ -76,6 +83,7 @@ def main(
         scenes=scenes,
         pages=pages,
         images=images,
+        groups=_known(group or list(GROUPS), GROUPS, "--group"),
         codecs=_known(codec or ["hyperprior"], CODECS, "--codec"),
         annotators=_known(annotator or list(LABELLERS), ANNOTATORS, "--annotator"),
         classics=_known([] if classic == [NONE] else classic or ["jpeg"], CLASSIC, "--classic"),
@@ -112,7 +120,7 @@ def run(job: Job, workers: int, address: str | None) -> Counter[str]:
     job.out.mkdir(parents=True, exist_ok=True)
     clear_partial(job.out)
     job.recipe(pictures).claim(job.out)
-    keys = pictures.keys(job.scenes, job.pages, job.images)
+    keys = pictures.keys(job.scenes, job.pages, job.images, job.groups)
     tasks = plan(keys, job.out, identities)
     counts: Counter[str] = Counter(made=0, kept=0, failed=0)
     if tasks:

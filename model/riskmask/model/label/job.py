@@ -23,6 +23,7 @@ class Job:
         fonts: folders of typefaces; none for matplotlib's.
         side, permissive: which pictures.
         scenes, pages, images: how many of each, as :meth:`Pictures.keys` takes them.
+        groups: of corpus images.
         codecs: to label with, names of the registry.
         annotators: that judge.
         classics: codecs of the differential verdict.
@@ -36,6 +37,7 @@ class Job:
     scenes: int
     pages: int
     images: int
+    groups: tuple[str, ...]
     codecs: tuple[str, ...]
     annotators: tuple[str, ...]
     classics: tuple[str, ...]
