@@ -14,14 +14,13 @@ import pytest
 from riskmask.model.data.label_rows import LabelFinding, LabelRow, Place
 from riskmask.model.data.shards import write_shard
 from riskmask.model.runtime.errors import ProfileError
-from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.model.runtime.safe_text_height import SafeTextHeight
+from riskmask.model.runtime.profiles import CodecProfile, amend_profile_file
+from riskmask.model.runtime.safe_text_height import FIELD, SafeTextHeight
 from riskmask.model.train.codec_commands import PROFILES
 from riskmask.model.train.safe_text_height import (
     TextLines,
     fit_heights,
     text_lines,
-    write_heights,
 )
 
 # What the made-up codec needs at each level; at the two coarsest it keeps nothing.
@@ -127,18 +126,18 @@ def test_a_profile_takes_the_field_once_and_its_version_counts_up(tmp_path: Path
     shutil.copy(PROFILES / "hyperprior.json", path)
     before = CodecProfile.load(path)
     heights = SafeTextHeight(0.3, (None, *[20.0] * 7), "a test")
-    written = write_heights(path, heights)
+    written = amend_profile_file(path, {FIELD: heights.to_json()})
     assert written.safe_text_height == heights
     assert int(written.version) == int(before.version) + 1
     assert CodecProfile.load(path) == written
-    assert write_heights(path, heights) == written
+    assert amend_profile_file(path, {FIELD: heights.to_json()}) == written
     assert [file.name for file in tmp_path.iterdir()] == ["hyperprior.json"]
     with pytest.raises(ProfileError, match="never rise"):
-        write_heights(path, SafeTextHeight(0.3, (*[20.0] * 7, 21.0), "a test"))
+        amend_profile_file(path, {FIELD: heights.to_json() | {"pixels": [*[20] * 7, 21]}})
     assert CodecProfile.load(path) == written
     path.write_text(path.read_text().replace(f'"version": "{written.version}"', '"version": "b"'))
     with pytest.raises(ProfileError, match="is no number to count up"):
-        write_heights(path, SafeTextHeight(0.3, (30.0,) * 8, "a test"))
+        amend_profile_file(path, {FIELD: heights.to_json() | {"pixels": [30] * 8}})
 
 
 def _command(*words: object) -> subprocess.CompletedProcess[str]:

@@ -159,6 +159,26 @@ def write_profile_file(path: Path, content: Mapping[str, Any]) -> CodecProfile:
     return profile
 
 
+def amend_profile_file(path: Path, changes: Mapping[str, Any]) -> CodecProfile:
+    """Put fields into a profile's file, whole or not at all; its version goes up by one.
+
+    Where the file says all of that already, it stays as it is.
+
+    Raises:
+        ProfileError: the profile is missing or breaks its schema, before or after, or its version
+            is no number.
+    """
+    before = CodecProfile.load(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if all(content.get(field) == value for field, value in changes.items()):
+        return before
+    if not before.version.isdecimal():
+        raise ProfileError(
+            f"{path.name}: its version {before.version!r} is no number to count up; make it one"
+        )
+    return write_profile_file(path, {**content, **changes, "version": str(int(before.version) + 1)})
+
+
 def _parsed(content: dict[str, Any], file: str) -> CodecProfile:
     if content.get("schema") != SCHEMA:
         raise ProfileError(f"{file}: schema must be {SCHEMA}, not {content.get('schema')!r}")

@@ -1,4 +1,4 @@
-"""The command that adds to a codec profile what labels say of text."""
+"""The commands that put into a codec profile what labels say of it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ def safe_text_height(
     """Measure from which height on a codec keeps text, and write it into its profile."""
     from riskmask.model.data.shards import LabelsError, read_rows
     from riskmask.model.runtime.errors import ProfileError
-    from riskmask.model.runtime.safe_text_height import SafeTextHeight
-    from riskmask.model.train.safe_text_height import fit_heights, text_lines, write_heights
+    from riskmask.model.runtime.profiles import amend_profile_file
+    from riskmask.model.runtime.safe_text_height import FIELD, SafeTextHeight
+    from riskmask.model.train.safe_text_height import fit_heights, text_lines
 
     if not 0 < changed_share < 1:
         raise typer.BadParameter("--changed-share must lie between 0 and 1")
@@ -45,7 +46,7 @@ def safe_text_height(
                 f"--changed-share {changed_share:g}"
             ),
         )
-        written = write_heights(out, heights)
+        written = amend_profile_file(out, {FIELD: heights.to_json()})
     except (FileNotFoundError, LabelsError, ProfileError) as error:
         typer.echo(f"safe-text-height: {error}", err=True)
         raise typer.Exit(2) from None
@@ -54,3 +55,75 @@ def safe_text_height(
         safe = "none" if level.pixels is None else f"{level.pixels:g} px ({low:.1f} to {high:.1f})"
         typer.echo(f"level {number}: {level.changed:.1%} of lines changed; safe from: {safe}")
     typer.echo(f"wrote {out}, version {written.version}: {heights.fitted_on}")
+
+
+@app.command()
+def codec_profile(
+    codec: Annotated[str, typer.Option(help="Name of the codec in the labels.")],
+    labels: Annotated[Path, typer.Option(help="Folder of labels.")] = Path("runs/labels"),
+    content: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Content whose risks to fit, repeatable: those that the detector has learnt; "
+            "default: text, symbol, face."
+        ),
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="Profile to write or add to; default: the packaged one.")
+    ] = None,
+    fonts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
+    ] = None,
+) -> None:
+    """Fit a codec's risks on pictures kept out of training, and write them into its profile."""
+    from riskmask.model.codecs import LEARNED, packaged_weights
+    from riskmask.model.data.planes import CONTENTS
+    from riskmask.model.data.shards import LabelsError
+    from riskmask.model.data.training_set import REFERENCE, load_examples
+    from riskmask.model.runtime.errors import ProfileError, WeightsError
+    from riskmask.model.runtime.predictor import Predictor
+    from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.train.calibration import judged_table
+    from riskmask.model.train.codec_profile import fit_risk, of_contents, write_risk
+
+    contents = content or list(CONTENTS)
+    for name in contents:
+        if name not in CONTENTS:
+            raise typer.BadParameter(
+                f"{name} is not one of {', '.join(CONTENTS)}", param_hint="--content"
+            )
+    if codec == REFERENCE:
+        raise typer.BadParameter(
+            f"the model is calibrated on {REFERENCE} itself, by train calibrate",
+            param_hint="--codec",
+        )
+    out = profile or PROFILES / f"{codec}.json"
+    try:
+        if codec not in LEARNED and not out.exists():
+            raise ProfileError(
+                f"there is no {out.name} yet; fit its levels first, with train classic-profile"
+            )
+        weights = find_weights()
+        examples = load_examples(labels, codecs=[codec], fonts=fonts or ())
+        kept = [example for example in examples if example.for_calibration]
+        table = of_contents(judged_table(Predictor(weights.path), kept), contents)
+        fitted = fit_risk(table)
+        told = (
+            f"{fitted.platt.regions} judged regions ({', '.join(contents)}) of "
+            f"{fitted.platt.pictures} pictures kept out of training, detector "
+            f"{weights.sha256[:8]}, by python -m riskmask.model.train codec-profile --codec {codec}"
+        )
+        described = packaged_weights(codec).name if codec in LEARNED else ""
+        written = write_risk(out, codec, f"riskmask's own, {described}", fitted.platt, told)
+    except (FileNotFoundError, ValueError, LabelsError, ProfileError, WeightsError) as error:
+        typer.echo(f"codec-profile: {error}", err=True)
+        raise typer.Exit(2) from None
+    intercepts = ", ".join(f"{value:+.2f}" for value in fitted.platt.intercept)
+    typer.echo(f"slope {fitted.platt.slope:.3f}, intercepts {intercepts}; {told}")
+    typer.echo(
+        f"by fits without the own picture: calibration error {fitted.error[0]:.3f} before, "
+        f"{fitted.error[1]:.3f} after; Brier skill {fitted.skill[0]:+.3f} before, "
+        f"{fitted.skill[1]:+.3f} after"
+    )
+    typer.echo(f"wrote {out}, version {written.version}")

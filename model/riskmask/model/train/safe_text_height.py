@@ -9,12 +9,10 @@ level.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +23,6 @@ from riskmask.model.data.outlines import outline_height
 from riskmask.model.evaluate.bootstrap import Interval, interval
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.errors import ProfileError
-from riskmask.model.runtime.profiles import CodecProfile, write_profile_file
-from riskmask.model.runtime.safe_text_height import FIELD, SafeTextHeight
 
 FEWEST = 30  # lines below and above a safe height, each
 
@@ -143,21 +139,3 @@ def _safe_height(
     # A few tiny lines that survived do not say that every tiny line does.
     enough = int(np.searchsorted(np.cumsum(total), FEWEST))
     return float(heights[max(int(safe[0]), enough)])
-
-
-def write_heights(profile: Path, heights: SafeTextHeight) -> CodecProfile:
-    """Put the field into a profile's file, whole or not at all; its version goes up by one.
-
-    Raises:
-        ProfileError: the profile is missing or breaks its schema, or its version is no number.
-    """
-    before = CodecProfile.load(profile)
-    if before.safe_text_height == heights:
-        return before
-    if not before.version.isdecimal():
-        raise ProfileError(
-            f"{profile.name}: its version {before.version!r} is no number to count up; make it one"
-        )
-    content = json.loads(profile.read_text(encoding="utf-8"))
-    content |= {"version": str(int(before.version) + 1), FIELD: heights.to_json()}
-    return write_profile_file(profile, content)

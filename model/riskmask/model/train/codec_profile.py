@@ -1,0 +1,126 @@
+"""The profile of a codec that has labels: how its risks differ from the reference codec's.
+
+Codecs of the registry take the level itself as their quality, at which their mean log-bpp is the
+reference codec's by definition. What is left to fit is the risk: one slope on its logit, and an
+intercept for each level (:mod:`riskmask.model.train.calibration`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskmask.model.evaluate.judged import RegionTable
+from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit
+from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.runtime.profiles import (
+    SCHEMA,
+    CodecProfile,
+    amend_profile_file,
+    write_profile_file,
+)
+from riskmask.model.train.calibration import Platt, fit_platt
+
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class RiskFit:
+    """A codec's risks in terms of the model's.
+
+    Attributes:
+        platt: fitted on all regions.
+        error, skill: calibration error and Brier skill before and after, each region by a fit
+            without its picture.
+    """
+
+    platt: Platt
+    error: tuple[float, float]
+    skill: tuple[float, float]
+
+
+def of_contents(table: RegionTable, contents: Collection[str]) -> RegionTable:
+    """The regions of some contents alone."""
+    return table.take(np.isin(table.content, list(contents)))
+
+
+def fit_risk(table: RegionTable) -> RiskFit:
+    """Fit a codec's risks to the verdicts on it.
+
+    Args:
+        table: its judged regions with the model's risk of each, ``riskmask``.
+
+    Raises:
+        ValueError: too few verdicts of one sort, in all or without a fifth of the pictures.
+    """
+    risk = table.scores["riskmask"].astype(np.float64)
+    changed = table.count[:, None] > np.arange(ANCHORS)
+    unseen = np.empty_like(risk)
+    # In turns, so that each fifth has pictures of every sort.
+    fold = np.unique(table.image, return_inverse=True)[1] % FOLDS
+    for number in range(FOLDS):
+        own = fold == number
+        unseen[own] = calibrated(risk[own], fit_platt(table.take(~own)))
+    pairs = [(values.ravel(), changed.ravel()) for values in (risk, unseen)]
+    return RiskFit(
+        platt=fit_platt(table),
+        error=(calibration_error(*pairs[0]), calibration_error(*pairs[1])),
+        skill=(brier_skill(*pairs[0]), brier_skill(*pairs[1])),
+    )
+
+
+def calibrated(risk: NDArray[np.float64], platt: Platt) -> NDArray[np.float64]:
+    """(R, 8) risks at the anchors, calibrated."""
+    scaled = platt.slope * logit(risk) + np.array(platt.intercept)
+    return np.asarray(1 / (1 + np.exp(-scaled)))
+
+
+def write_risk(path: Path, codec: str, description: str, platt: Platt, told: str) -> CodecProfile:
+    """Put the calibration into a profile; where there is none yet, levels are its quality.
+
+    Args:
+        path: of the profile.
+        codec: its name.
+        description: which encoder, in words; for a new profile.
+        platt: fitted.
+        told: on what and by which command, without a full stop.
+
+    Raises:
+        ProfileError: the profile that is there breaks its schema.
+    """
+    fitted: dict[str, Any] = {
+        "risk_calibration": {
+            "slope": [round(platt.slope, 4)] * ANCHORS,
+            "intercept": [round(value, 4) for value in platt.intercept],
+        }
+    }
+    if path.exists():
+        # What the levels were fitted on stays true; only the last part was about the risk.
+        levels = CodecProfile.load(path).fitted_on.partition("; ")[0]
+        return amend_profile_file(path, fitted | {"fitted_on": f"{levels}; risks: {told}"})
+    return write_profile_file(
+        path,
+        {
+            "schema": SCHEMA,
+            "name": codec,
+            "version": "1",
+            "codec": description,
+            "quality": {
+                "minimum": 0,
+                "maximum": FINEST,
+                "integer": False,
+                "meaning": "the level itself, from 0, the coarsest, to 7, the finest",
+            },
+            "quality_of_level": [[0, 0], [FINEST, FINEST]],
+            "rate_factor": [1] * ANCHORS,
+            **fitted,
+            "fitted_on": (
+                f"levels: by definition, where its mean log-bpp is the reference's; risks: {told}"
+            ),
+        },
+    )
