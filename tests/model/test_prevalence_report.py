@@ -26,7 +26,7 @@ from riskmask.model.prevalence.features import measure_regions
 from riskmask.model.prevalence.gallery import worst_of_kind
 from riskmask.model.prevalence.influence import half_rate, share_by_feature
 from riskmask.model.prevalence.report import write_report
-from riskmask.model.prevalence.shares import prevalence, share_of
+from riskmask.model.prevalence.shares import prevalence, right_in_classics, share_of
 from riskmask.model.prevalence.tables import Tables, build_tables
 
 Pixels = NDArray[np.uint8]
@@ -189,6 +189,19 @@ def test_codecs_without_a_common_range_of_rates_are_not_compared() -> None:
     apart = build_tables(rows, _picture)
     assert equal_rate_shares(apart).empty
     assert "no range of rates in common" in worst_codec(apart)
+
+
+def test_classic_codecs_are_compared_on_the_same_findings(tables: Tables) -> None:
+    alone = right_in_classics(tables.findings).set_index("codec")
+    assert alone["right"].to_dict() == {"hific": 0.5, "plain": 1.0}
+    assert alone["compared"].to_dict() == {"hific": 40, "plain": 20}
+    # Another one that was asked about five pictures, and has no file small enough for one of them.
+    asked = tables.findings["key"].isin([f"page-{number:06d}" for number in range(1, 5)])
+    other = np.where(asked, False, np.nan)
+    both = right_in_classics(tables.findings.assign(**{"right webp": other}))
+    assert both["compared"].tolist() == [8, 4, 8, 4]
+    assert both.set_index(["classic", "codec"])["right"]["webp", "hific"] == 0
+    assert both.set_index(["classic", "codec"])["right"]["jpeg", "hific"] == 0.5
 
 
 def test_labels_without_findings_say_so() -> None:

@@ -15,7 +15,7 @@ from riskmask.model.prevalence.answers import sharp_but_wrong, small_text, worst
 from riskmask.model.prevalence.figures import share_over_feature, share_over_rate
 from riskmask.model.prevalence.gallery import exhibits, worst_of_kind
 from riskmask.model.prevalence.influence import RANGES, share_by_feature
-from riskmask.model.prevalence.shares import prevalence
+from riskmask.model.prevalence.shares import prevalence, right_in_classics
 from riskmask.model.prevalence.tables import Tables
 
 KINDS = ("amplitude", "geometry", "shape")
@@ -96,16 +96,11 @@ def _counts(tables: Tables) -> list[list[str]]:
 
 
 def _classics(findings: pd.DataFrame) -> list[list[str]]:
-    lines = []
-    for column in findings.columns:
-        if not column.startswith("right "):
-            continue
-        known = findings[findings[column].notna()]
-        for codec, part in known.groupby("codec"):
-            share = part[column].astype(bool).mean()
-            name = column.removeprefix("right ")
-            lines.append([str(codec), name, f"{len(part):,}", f"{share:.1%}"])
-    return lines
+    compared = right_in_classics(findings)
+    return [
+        [row.codec, row.classic, f"{row.compared:,}", f"{row.right:.1%}"]
+        for row in compared.itertuples(index=False)
+    ]
 
 
 def _share_drawings(shares: pd.DataFrame) -> list[str]:

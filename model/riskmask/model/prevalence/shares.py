@@ -88,3 +88,27 @@ def regions_with_outcome(tables: Tables) -> pd.DataFrame:
         merged[kind] = changed & (merged["kind"] == kind)
     merged["high_impact"] = changed & merged["high_impact"].eq(True)
     return merged
+
+
+def right_in_classics(findings: pd.DataFrame) -> pd.DataFrame:
+    """Of findings, the share that each classic codec's file of at most the same bytes has right.
+
+    Only findings that every classic codec was asked about and has a file for are compared, or the
+    shares would be of different findings.
+
+    Args:
+        findings: of :class:`~riskmask.model.prevalence.tables.Tables`.
+
+    Returns:
+        Columns codec, classic, compared, right in [0, 1]; sorted by classic, then codec.
+    """
+    columns = [column for column in findings.columns if column.startswith("right ")]
+    known = findings.dropna(subset=columns)
+    return pd.DataFrame(
+        [
+            (codec, column.removeprefix("right "), len(part), part[column].astype(bool).mean())
+            for column in columns
+            for codec, part in known.groupby("codec")
+        ],
+        columns=["codec", "classic", "compared", "right"],
+    )
