@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from riskmask.model.train import codec_commands, profile_commands
+from riskmask.model.train import codec_commands, profile_commands, quantise_commands
 from riskmask.model.train.codec_commands import PACKAGED, OutOption
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.registered_commands += codec_commands.app.registered_commands
 app.registered_commands += profile_commands.app.registered_commands
+app.registered_commands += quantise_commands.app.registered_commands
 
 
 CALIBRATION = "calibration.json"  # in the folder of a detector's run

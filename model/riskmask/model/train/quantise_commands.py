@@ -1,0 +1,86 @@
+"""The command that makes the detector's 8-bit file, and keeps it only if it is as good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riskmask.model.train.codec_commands import PACKAGED, OutOption
+
+app = typer.Typer()
+
+RANGES = 64  # pictures that the ranges are taken from
+MOST_LOST = 0.01  # of the average precision over judged regions, at any contested level
+
+
+@app.command()
+def quantise(
+    labels: Annotated[Path, typer.Option(help="Folder of labels.")] = Path("runs/labels"),
+    model: Annotated[
+        Path | None, typer.Option(help="float32 ONNX detector; default: the packaged one.")
+    ] = None,
+    out: OutOption = PACKAGED,
+    fonts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
+    ] = None,
+) -> None:
+    """Quantise the detector to 8 bits on training pictures; refused if it loses 0.01 AP."""
+    import shutil
+    import tempfile
+
+    import numpy as np
+
+    from riskmask.model.data.shards import LabelsError
+    from riskmask.model.data.training_set import REFERENCE, load_examples
+    from riskmask.model.evaluate.judged import region_table
+    from riskmask.model.quantise import is_quantised, lost_precision, quantise_detector
+    from riskmask.model.release import register
+    from riskmask.model.runtime.errors import ModelError, WeightsError
+    from riskmask.model.runtime.predictor import Predictor
+    from riskmask.model.runtime.weights import find_weights
+
+    try:
+        source = model or find_weights().path
+        if is_quantised(source):
+            raise typer.BadParameter(f"{source.name} is quantised already", param_hint="--model")
+        before = Predictor(source)
+        examples = load_examples(labels, codecs=[REFERENCE], fonts=fonts or ())
+    except (FileNotFoundError, LabelsError, ModelError, WeightsError) as error:
+        typer.echo(f"quantise: {error}", err=True)
+        raise typer.Exit(2) from None
+    learnt = [example for example in examples if not example.for_calibration]
+    kept = [example for example in examples if example.for_calibration]
+    order = np.random.default_rng(0).permutation(len(learnt))[:RANGES]
+    with tempfile.TemporaryDirectory() as scratch:
+        path = quantise_detector(source, (learnt[i].image for i in order), Path(scratch))
+        after = Predictor(path)
+        table = region_table(
+            kept,
+            {
+                name: [each.predict(example.image).risk.astype(np.float32) for example in kept]
+                for name, each in (("float32", before), ("8 bits", after))
+            },
+        )
+        lost = lost_precision(table, "float32", "8 bits")
+        told = ", ".join(f"level {level}: {value:+.4f}" for level, value in lost.items())
+        if not lost or not max(lost.values()) < MOST_LOST:
+            typer.echo(
+                f"quantise: refused; {len(table)} judged regions of {len(kept)} pictures lose "
+                f"{told or 'nothing that could be measured, no level is contested'}",
+                err=True,
+            )
+            raise typer.Exit(1)
+        size = path.stat().st_size
+        out.mkdir(parents=True, exist_ok=True)
+        partial = out / f"{path.name}.partial"
+        shutil.copyfile(path, partial)
+        partial.replace(out / path.name)
+    register("detector", out / path.name, before.name)
+    typer.echo(
+        f"wrote {out / path.name}, {size / 1e6:.1f} MB for {source.stat().st_size / 1e6:.1f}; AP "
+        f"lost over {len(table)} judged regions of {len(kept)} pictures kept out of training: "
+        f"{told}"
+    )
