@@ -44,7 +44,8 @@ def bars(figures: Figures) -> dict[tuple[str, str], tuple[str, float]]:
 @pytest.mark.slow
 def test_the_load_bench_measures_all_and_loses_no_call(tmp_path: Path) -> None:
     few = ("--seconds", "2", "--side", "64", "--megapixels", "0.02", "--calls", "5")
-    figures, said = run("load", tmp_path / "load.json", *few, "--cancelled", "60")
+    batched = ("--threads", "2", "--batch-tiles", "2")
+    figures, said = run("load", tmp_path / "load.json", *few, "--cancelled", "60", *batched)
     assert "core" in said
     stalled = "stream that is not read"
     assert bars(figures) == {
@@ -73,6 +74,7 @@ def test_the_load_bench_measures_all_and_loses_no_call(tmp_path: Path) -> None:
     assert value("overload", "calls answered") > 0
     assert value("overload", "calls that ended otherwise") == 0
     assert value("overload", "health checks") > 0
+    assert 1 <= value("overload", "tiles in a batch, mean") <= 2
     assert value("overload", "offered") == pytest.approx(10 * value("capacity", "capacity"))
     assert value("capacity", "calls refused or failed") == 0
     assert value("overload", "goodput, share of capacity") == pytest.approx(

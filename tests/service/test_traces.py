@@ -282,13 +282,14 @@ class Gated:
     def __init__(self, inner: Predictor) -> None:
         self.name, self.sha256, self.inner = inner.name, inner.sha256, inner
         self.gate, self.asked = threading.Event(), threading.Event()
-        self.warm = False
 
-    def predict(self, image: Any, before_tile: Callable[[], None]) -> Prediction:
-        if self.warm:
-            self.asked.set()
-            assert self.gate.wait(60)
-        return self.inner.predict(image, before_tile)
+    def predict(self, image: Any, before_tile: Callable[[], None], priority: int) -> Prediction:
+        self.asked.set()
+        assert self.gate.wait(60)
+        return self.inner.predict(image, before_tile, priority)
+
+    def warm(self, side: int) -> None:
+        self.inner.warm(side)
 
 
 async def test_a_late_and_a_cancelled_call_show_the_stage_that_nobody_waited_for(
@@ -303,7 +304,6 @@ async def test_a_late_and_a_cancelled_call_show_the_stage_that_nobody_waited_for
         serving(Engine(gated, profiles), threads=2, traces=True) as (_, address),
         AsyncClient(address, timeout=60) as client,
     ):
-        gated.warm = True
         with pytest.raises(DeadlineExceeded):
             await client.analyze(png, timeout=1)
         gated.asked.clear()

@@ -136,7 +136,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     ) -> A:
         """The answer of a worker thread, in time and no larger than a message may be."""
         queue = translate.to_priority(priority)
-        record.priority = queue.name.lower()
+        record.priority, job.priority = queue.name.lower(), queue
         try:
             async with asyncio.timeout(allowed):
                 response = await self._pool.run(work, queue, patient=patient)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,12 +16,36 @@ from riskmask.server.bench.hostile import measure_cancelled, measure_stalled
 from riskmask.server.bench.overhead import measure_overhead
 from riskmask.server.bench.overload import measure_overload
 from riskmask.server.bench.pictures import jpeg, question
-from riskmask.server.bench.report import Report
+from riskmask.server.bench.report import Report, ratio
 from riskmask.server.bench.service import Service, running_service
 
-THREADS, QUEUE = 1, 16  # the service's own defaults, said to be sure
-PLACES = THREADS + QUEUE
+QUEUE = 16  # the service's own default, said to be sure
 LONGEST = 20.0  # seconds of any measurement but the overload itself
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured, and how long; the names are the command's."""
+
+    seconds: float
+    factor: float
+    side: int
+    megapixels: float
+    calls: int
+    cancelled: int
+    threads: int
+    batch_tiles: int
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Of ``riskmask serve``."""
+        numbers = {
+            "threads": self.threads,
+            "queue": QUEUE,
+            "model-threads": 1,
+            "batch-tiles": self.batch_tiles,
+        }
+        return tuple(word for name, each in numbers.items() for word in (f"--{name}", str(each)))
 
 
 def main(
@@ -32,60 +57,55 @@ def main(
     ] = 1.0,
     calls: Annotated[int, typer.Option(min=5, help="Each way, to compare with the engine.")] = 100,
     cancelled: Annotated[int, typer.Option(min=1, help="Calls to cancel.")] = 1000,
+    threads: Annotated[int, typer.Option(min=1, help="Of the server.")] = 1,
+    batch_tiles: Annotated[int, typer.Option(min=1, help="Of the server.")] = 1,
     out: Annotated[Path | None, typer.Option(help="All figures as JSON.")] = None,
 ) -> None:
     """Overload a server, compare it with its engine, and be rude to it."""
     if sys.platform != "linux":
         raise typer.BadParameter("holding processes to cores needs Linux")
+    plan = Plan(seconds, factor, side, megapixels, calls, cancelled, threads, batch_tiles)
     cores, report = split(own_cores()), Report()
     typer.echo(cores)
     os.sched_setaffinity(0, cores.callers)
-    flags = ("--threads", str(THREADS), "--queue", str(QUEUE), "--model-threads", "1")
-    with running_service(cores.server, *flags) as service:
-        asyncio.run(
-            _measure(service, cores, report, seconds, factor, side, megapixels, calls, cancelled)
-        )
+    with running_service(cores.server, *plan.flags) as service:
+        asyncio.run(_measure(service, cores, report, plan))
     report.show()
     if out is not None:
         report.write(out)
     raise typer.Exit(0 if report.is_met else 1)
 
 
-async def _measure(
-    service: Service,
-    cores: Cores,
-    report: Report,
-    seconds: float,
-    factor: float,
-    side: int,
-    megapixels: float,
-    calls: int,
-    cancelled: int,
-) -> None:
-    request, shorter = question(jpeg(side, side)), min(seconds, LONGEST)
-    typer.echo(f"capacity, then {factor:g} times as much for {seconds:g} s")
+async def _measure(service: Service, cores: Cores, report: Report, plan: Plan) -> None:
+    request, shorter = question(jpeg(plan.side, plan.side)), min(plan.seconds, LONGEST)
+    places = plan.threads + QUEUE
+    typer.echo(f"capacity, then {plan.factor:g} times as much for {plan.seconds:g} s")
     await measure_overload(
         service.address,
         request,
         report,
-        places=PLACES,
-        seconds=seconds,
+        places=places,
+        seconds=plan.seconds,
         capacity_seconds=shorter,
-        factor=factor,
+        factor=plan.factor,
     )
+    if plan.batch_tiles > 1:
+        tiles = service.metric("riskmask_batch_tiles_sum")
+        batches = service.metric("riskmask_batch_tiles_count")
+        report.add("overload", "tiles in a batch, mean", ratio(tiles, batches), "")
     typer.echo("the service beside its engine")
-    wide = round((megapixels * 1e6) ** 0.5)
+    wide = round((plan.megapixels * 1e6) ** 0.5)
     await measure_overhead(
-        service.address, cores.server, jpeg(wide, wide), report, calls=calls, seconds=shorter
+        service.address, cores.server, jpeg(wide, wide), report, calls=plan.calls, seconds=shorter
     )
-    typer.echo(f"{cancelled} calls that are cancelled")
+    typer.echo(f"{plan.cancelled} calls that are cancelled")
     await measure_cancelled(
         service.address,
         request,
         report,
         lambda: service.metric("riskmask_running") + service.metric("riskmask_queue_depth"),
-        places=PLACES,
-        calls=cancelled,
+        places=places,
+        calls=plan.cancelled,
         seconds=shorter,
     )
     typer.echo("a stream whose answers are not taken")
