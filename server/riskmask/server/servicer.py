@@ -212,6 +212,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
             record.code = grpc_code(status).name
             raise _Failed(status) from None
         finally:
+            record.worker = self._settings.worker_number
             self._metrics.count(record)
             if self._traces is not None:
                 self._traces.tell(record)

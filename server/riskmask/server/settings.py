@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -111,6 +111,7 @@ class ServerSettings(BaseSettings):
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     metrics_address: str = "127.0.0.1"
     traces: bool = False
+    _number: int | None = PrivateAttr(default=None)
 
     @classmethod
     def settings_customise_sources(
@@ -201,7 +202,14 @@ class ServerSettings(BaseSettings):
             own["metrics_port"] = self.metrics_port + number
         if "model_threads" not in self.model_fields_set:
             own["model_threads"] = max(1, self.model_threads // self.workers)
-        return self.model_copy(update=own)
+        copy = self.model_copy(update=own)
+        copy._number = number if self.workers > 1 else None
+        return copy
+
+    @property
+    def worker_number(self) -> int | None:
+        """Whose settings these are, where there are several workers."""
+        return self._number
 
     @property
     def limits(self) -> Limits:
