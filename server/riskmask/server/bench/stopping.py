@@ -34,7 +34,8 @@ async def measure_stops(cores: frozenset[int], report: Report, times: int) -> No
         times: how many servers are started and stopped.
     """
     draw, request = random.Random(0), question(jpeg(SIDE, SIDE))
-    taken = lost = untidy = otherwise = refused = 0
+    taken = lost = untidy = 0
+    ended: Counter[grpc.StatusCode] = Counter()
     for _ in range(times):
         with running_service(cores, "--drain-seconds", str(DRAIN_SECONDS)) as service:
             codes, status = await _stopped(service, request, draw.uniform(0, MOST_WAIT))
@@ -43,15 +44,17 @@ async def measure_stops(cores: frozenset[int], report: Report, times: int) -> No
         taken += len(lines)
         # refused by the server after it was taken, or answered and the answer never arrived
         lost += len(lines) - answered + abs(answered - codes[OK])
-        refused += codes[UNAVAILABLE]
-        otherwise += codes.total() - codes[OK] - codes[UNAVAILABLE]
+        ended += codes
         untidy += status != 0
     part = "SIGTERM"
     report.add(part, "servers stopped while they worked", times, "")
     report.hold(part, "calls taken", taken, "", ">=", times)
     report.hold(part, "calls taken and lost", lost, "", "==", 0)
-    report.add(part, "calls that came too late", refused, "")
-    report.hold(part, "calls that ended otherwise", otherwise, "", "==", 0)
+    report.add(part, "calls that came too late", ended.pop(UNAVAILABLE, 0), "")
+    del ended[OK]
+    report.hold(part, "calls that ended otherwise", ended.total(), "", "==", 0)
+    for code, count in ended.items():
+        report.add(part, f"ended as {code.name}", count, "")
     report.hold(part, "servers that did not leave with status 0", untidy, "", "==", 0)
 
 
