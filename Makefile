@@ -17,7 +17,7 @@ TEST := $(VENV)/test.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types proto proto-check bench train clean
+.PHONY: help demo test lint types proto proto-check bench load soak train clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,12 @@ proto-check: ## check that the stubs match the contract, and lint the contract (
 
 bench: $(TEST) ## time the network inside ONNX Runtime
 	$(BIN)/python -m riskmask.model.bench
+
+load: $(TEST) ## offer a server ten times what it can do (ARGS="--seconds 60")
+	$(BIN)/python -m riskmask.server.bench.load $(ARGS)
+
+soak: $(TEST) ## watch a server's memory under work, and stop servers at work (ARGS="--minutes 30")
+	$(BIN)/python -m riskmask.server.bench.soak $(ARGS)
 
 train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RISKMASK_CORPUS)
 	$(BIN)/python -m riskmask.model.train codec

@@ -34,18 +34,21 @@ Status = health_pb2.HealthCheckResponse
 
 
 class SlowStart:
-    """A real predictor whose first answer waits for a gate; remembers the shapes it was given."""
+    """A real predictor that warms up behind a gate; remembers the sides it was given."""
 
     def __init__(self, inner: Predictor) -> None:
         self.name, self.sha256, self.inner = inner.name, inner.sha256, inner
         self.gate, self.asked = threading.Event(), threading.Event()
-        self.shapes: list[tuple[int, ...]] = []
+        self.sides: list[int] = []
 
-    def predict(self, image: Any, before_tile: Callable[[], None]) -> Prediction:
+    def predict(self, image: Any, before_tile: Callable[[], None], priority: int) -> Prediction:
+        return self.inner.predict(image, before_tile, priority)
+
+    def warm(self, side: int) -> None:
         self.asked.set()
         assert self.gate.wait(30)
-        self.shapes.append(image.shape)
-        return self.inner.predict(image, before_tile)
+        self.inner.warm(side)
+        self.sides.append(side)
 
 
 async def test_health_is_serving_only_once_every_tile_shape_is_warm(
@@ -63,7 +66,7 @@ async def test_health_is_serving_only_once_every_tile_shape_is_warm(
         assert (await watch.read()).status == Status.SERVING
         watch.cancel()
     await starting
-    assert slow.shapes == [(side, side, 3) for side in SIDES]
+    assert slow.sides == list(SIDES)
     await server.stop(drain_seconds=0)
 
 

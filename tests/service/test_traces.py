@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from riskmask.client import AsyncClient, DeadlineExceeded, InvalidImage, NotAuthorized
+from riskmask.client import AsyncClient, Client, DeadlineExceeded, InvalidImage, NotAuthorized
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
@@ -282,13 +282,31 @@ class Gated:
     def __init__(self, inner: Predictor) -> None:
         self.name, self.sha256, self.inner = inner.name, inner.sha256, inner
         self.gate, self.asked = threading.Event(), threading.Event()
-        self.warm = False
 
-    def predict(self, image: Any, before_tile: Callable[[], None]) -> Prediction:
-        if self.warm:
-            self.asked.set()
-            assert self.gate.wait(60)
-        return self.inner.predict(image, before_tile)
+    def predict(self, image: Any, before_tile: Callable[[], None], priority: int) -> Prediction:
+        self.asked.set()
+        assert self.gate.wait(60)
+        return self.inner.predict(image, before_tile, priority)
+
+    def warm(self, side: int) -> None:
+        self.inner.warm(side)
+
+
+def test_each_of_several_workers_sends_its_spans_and_both_name_it(
+    over_grpc: Collector, start_server: Callable[..., Any], socket_folder: Path, png: bytes
+) -> None:
+    sockets = str(socket_folder / "traced-{worker}.sock")
+    with start_server("--workers", "2", "--traces", "--socket", sockets) as running:
+        for worker in (0, 1):
+            with Client(f"unix:{sockets}".replace("{worker}", str(worker))) as client:
+                client.analyze(png, timeout=60)
+    calls = over_grpc.named("riskmask.v1.RiskService/Analyze")
+    by_trace = {call.trace_id.hex(): attributes(call)["riskmask.worker"] for call in calls}
+    assert sorted(by_trace.values()) == [0, 1]
+    assert [[stage.name for stage in over_grpc.under(call)] for call in calls] == [STAGES, STAGES]
+    written = running.log.read_text().splitlines()
+    lines = [json.loads(line) for line in written if line.startswith("{")]
+    assert {line["trace_id"]: line["worker"] for line in lines} == by_trace
 
 
 async def test_a_late_and_a_cancelled_call_show_the_stage_that_nobody_waited_for(
@@ -303,7 +321,6 @@ async def test_a_late_and_a_cancelled_call_show_the_stage_that_nobody_waited_for
         serving(Engine(gated, profiles), threads=2, traces=True) as (_, address),
         AsyncClient(address, timeout=60) as client,
     ):
-        gated.warm = True
         with pytest.raises(DeadlineExceeded):
             await client.analyze(png, timeout=1)
         gated.asked.clear()

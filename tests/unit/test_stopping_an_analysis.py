@@ -27,7 +27,7 @@ class CountingPredictor:
         self.inner, self.after_first = inner, after_first
         self.images = self.tiles = 0
 
-    def predict(self, image: Pixels, before_tile: Callable[[], None]) -> Prediction:
+    def predict(self, image: Pixels, before_tile: Callable[[], None], priority: int) -> Prediction:
         self.images += 1
 
         def count() -> None:
@@ -36,7 +36,10 @@ class CountingPredictor:
             before_tile()
             self.tiles += 1
 
-        return self.inner.predict(image, count)
+        return self.inner.predict(image, count, priority)
+
+    def warm(self, side: int) -> None:
+        self.inner.warm(side)
 
 
 @pytest.fixture

@@ -59,6 +59,12 @@ def serve(
     model_threads: Annotated[
         int | None, typer.Option(help="Threads of the model in one analysis [all cores].")
     ] = None,
+    batch_tiles: Annotated[
+        int | None, typer.Option(help="Tiles of one shape through the model together [1].")
+    ] = None,
+    batch_wait_seconds: Annotated[
+        float | None, typer.Option(help="That a tile waits for others before it goes alone [0].")
+    ] = None,
     queue: Annotated[int | None, typer.Option(help="Analyses that may wait [16].")] = None,
     stream_places: Annotated[
         int | None, typer.Option(help="Images of one stream in the works [2].")

@@ -16,7 +16,10 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 import typer
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.tiles import SIDES
 from riskmask.model.runtime.weights import find_weights
+
+BATCHES = (1, 2, 4, 8)
 
 
 def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
@@ -31,16 +34,16 @@ def median_milliseconds(call: Callable[[], object], repeats: int) -> float:
     return statistics.median(times)
 
 
-def network_call(size: int, threads: int) -> Callable[[], object]:
-    """One run of the packaged detector on a (1, size, size, 3) uint8 picture of noise."""
+def network_call(size: int, threads: int, tiles: int = 1) -> Callable[[], object]:
+    """One run of the packaged detector on (tiles, size, size, 3) uint8 of noise."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     session = ort.InferenceSession(
         str(find_weights().path), options, providers=["CPUExecutionProvider"]
     )
-    picture = _noise(size)[None]
-    return lambda: session.run(None, {"image": picture})
+    batch = np.stack([_noise(size)] * tiles)
+    return lambda: session.run(None, {"image": batch})
 
 
 def text_detection_call(size: int, threads: int) -> Callable[[], object]:
@@ -65,7 +68,7 @@ def main(
     threads: Annotated[int, typer.Option(help="Threads of ONNX Runtime.")] = 2,
     repeats: Annotated[int, typer.Option(help="Runs of which the median is taken.")] = 30,
 ) -> None:
-    """Time the detector beside RapidOCR's text detection."""
+    """Time the detector beside RapidOCR's text detection, and on several tiles at once."""
     typer.echo(f"medians of {repeats} runs, {threads} threads")
     for size in (512, 1024):
         own = median_milliseconds(network_call(size, threads), repeats)
@@ -75,6 +78,10 @@ def main(
             f"{size}x{size}: riskmask {own:.1f} ms ({speed:.1f} megapixel/s), "
             f"text detection {text:.1f} ms, {text / own:.1f} times as long"
         )
+    for size in SIDES:
+        for tiles in BATCHES:
+            taken = median_milliseconds(network_call(size, threads, tiles), max(repeats // 6, 3))
+            typer.echo(f"{tiles} tiles of {size}x{size}: {taken / tiles:.1f} ms each")
 
 
 if __name__ == "__main__":

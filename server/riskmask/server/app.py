@@ -16,7 +16,7 @@ from riskmask.server.certificates import Certificates
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
 from riskmask.server.loading import load_traces, load_verifier
-from riskmask.server.metrics import Metrics
+from riskmask.server.metrics import BatchSizes, Metrics
 from riskmask.server.pool import WorkerPool
 from riskmask.server.servicer import RiskServicer
 from riskmask.server.settings import ServerSettings
@@ -44,13 +44,17 @@ class Server:
     """
 
     def __init__(
-        self, engine: Engine, settings: ServerSettings, verifier: Verifier | None = None
+        self,
+        engine: Engine,
+        settings: ServerSettings,
+        verifier: Verifier | None = None,
+        batches: BatchSizes | None = None,
     ) -> None:
         self._settings = settings
         verifier = verifier or load_verifier(settings)
         self._traces = load_traces(settings)
         self._pool = WorkerPool(settings.threads, settings.queue)
-        self.metrics = Metrics(self._pool, engine.model)
+        self.metrics = Metrics(self._pool, engine.model, batches or BatchSizes())
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=interceptors(settings, self._traces),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from riskmask.model.runtime.tile_batches import Batching
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
 from riskmask.server.settings import ServerSettings
@@ -14,8 +16,12 @@ if TYPE_CHECKING:
     from riskmask.server.traces import Traces
 
 
-def load_engine(settings: ServerSettings) -> Engine:
+def load_engine(settings: ServerSettings, told: Callable[[int], None] = lambda _: None) -> Engine:
     """The engine that these settings name, from its files as they are now.
+
+    Args:
+        settings: of a server.
+        told: called with the number of tiles of each batch.
 
     Raises:
         AssetError: the model or a codec profile cannot be used.
@@ -25,16 +31,19 @@ def load_engine(settings: ServerSettings) -> Engine:
         profiles=settings.profiles,
         threads=settings.model_threads,
         limits=settings.limits,
+        batching=Batching(settings.batch_tiles, settings.batch_wait_seconds, told),
     )
 
 
-def load_warm_engine(settings: ServerSettings) -> Engine:
+def load_warm_engine(
+    settings: ServerSettings, told: Callable[[int], None] = lambda _: None
+) -> Engine:
     """The same, once the model has run on every shape of tile.
 
     Raises:
         AssetError: the model or a codec profile cannot be used, or the model failed.
     """
-    engine = load_engine(settings)
+    engine = load_engine(settings, told)
     engine.warm()
     return engine
 

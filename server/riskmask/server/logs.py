@@ -14,7 +14,7 @@ def log_to_stderr(level: int, who: str = "") -> None:
     Args:
         level: the least that is sent.
         who: stands before each message, where several processes send theirs to one place; a
-            request's line has none, since its JSON is for machines.
+            request's line names its worker in its JSON.
     """
     prefix = f"{who}: " if who else ""
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {prefix}%(message)s")

@@ -8,6 +8,7 @@ from importlib import metadata
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 
+from riskmask.model.runtime.tile_batches import LARGEST_BATCH, batch_sizes
 from riskmask.server.engine.job import Stage
 from riskmask.server.engine.values import ModelFacts
 from riskmask.server.errors import StartError
@@ -17,6 +18,22 @@ from riskmask.server.record import Record
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
 
+class BatchSizes:
+    """How many tiles went through the model together, told by whichever engines there are."""
+
+    def __init__(self) -> None:
+        self.histogram = Histogram(
+            "riskmask_batch_tiles",
+            "Tiles in one batch of the model, where batch_tiles is 2 or more",
+            buckets=batch_sizes(LARGEST_BATCH),
+            registry=None,
+        )
+
+    def told(self, tiles: int) -> None:
+        """One batch that the model has run."""
+        self.histogram.observe(tiles)
+
+
 class Metrics:
     """The metrics of one server.
 
@@ -24,8 +41,9 @@ class Metrics:
         port: where they are served, or None.
     """
 
-    def __init__(self, pool: WorkerPool, model: ModelFacts) -> None:
+    def __init__(self, pool: WorkerPool, model: ModelFacts, batches: BatchSizes) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(batches.histogram)
         self._stages = Histogram(
             "riskmask_stage_seconds",
             "Time of one analysis or verification in each stage",

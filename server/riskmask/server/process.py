@@ -12,6 +12,7 @@ from typing import TypeAlias
 from riskmask.server.app import Server, certificates, interceptors
 from riskmask.server.engine.engine import Engine
 from riskmask.server.loading import load_engine, load_traces, load_verifier, load_warm_engine
+from riskmask.server.metrics import BatchSizes
 from riskmask.server.reload import Reloads
 from riskmask.server.settings import ServerSettings
 
@@ -56,9 +57,10 @@ async def serve(
         AssetError: the model or a codec profile cannot be used.
     """
     stopping = asyncio.Event()
-    reloads = Reloads(partial(load_warm_engine, settings))
+    batches = BatchSizes()
+    reloads = Reloads(partial(load_warm_engine, settings, batches.told))
     heed(stopping.set, reloads.ask)
-    server = Server(load_engine(settings), settings)
+    server = Server(load_engine(settings, batches.told), settings, batches=batches)
     await server.start()
     reloading = asyncio.create_task(reloads.run(server))
     ready(server)

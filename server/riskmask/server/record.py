@@ -32,6 +32,7 @@ class Record:
         code: gRPC's name of the outcome.
         is_item: whether it is one of a stream.
         trace_id: of the trace that it belongs to, where traces are on.
+        worker: number of the process, where there are several.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Record:
     code: str = "OK"
     is_item: bool = False
     trace_id: str = ""
+    worker: int | None = None
     begun: int = field(default_factory=time.perf_counter_ns)
 
     @property
@@ -70,6 +72,8 @@ class Record:
             "image_bytes": self.image_bytes,
             "stages": {stage.value: round(seconds, 6) for stage, seconds in self.seconds.items()},
         }
+        if self.worker is not None:
+            line["worker"] = self.worker
         if self.trace_id:
             line["trace_id"] = self.trace_id
         if self.request_id:

@@ -136,7 +136,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     ) -> A:
         """The answer of a worker thread, in time and no larger than a message may be."""
         queue = translate.to_priority(priority)
-        record.priority = queue.name.lower()
+        record.priority, job.priority = queue.name.lower(), queue
         try:
             async with asyncio.timeout(allowed):
                 response = await self._pool.run(work, queue, patient=patient)
@@ -212,6 +212,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
             record.code = grpc_code(status).name
             raise _Failed(status) from None
         finally:
+            record.worker = self._settings.worker_number
             self._metrics.count(record)
             if self._traces is not None:
                 self._traces.tell(record)

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from riskmask.model.runtime.cpus import available_cpus
+from riskmask.model.runtime.tile_batches import LARGEST_BATCH
 from riskmask.server.addresses import Address, parse_address
 from riskmask.server.engine.decode import DEFAULT_LIMITS, Limits
 from riskmask.server.errors import StartError
@@ -53,6 +54,9 @@ class ServerSettings(BaseSettings):
         threads: analyses at the same time, in each worker.
         model_threads: threads of the model within one analysis; each worker's share of the cores
             unless given.
+        batch_tiles: of one shape that go through the model together, from several analyses or
+            one; rounded down to a power of two, 1 is none.
+        batch_wait_seconds: that the first tile waits for others before it goes alone.
         queue: analyses that may wait beyond those that run, in each worker.
         stream_places: images of one ``AnalyzeStream`` in the works at the same time; while all
             are taken the stream is not read.
@@ -90,6 +94,8 @@ class ServerSettings(BaseSettings):
     icons: Path | None = None
     threads: int = Field(default=1, ge=1, le=256)
     model_threads: int = Field(default_factory=lambda: min(available_cpus(), 64), ge=1, le=64)
+    batch_tiles: int = Field(default=1, ge=1, le=LARGEST_BATCH)
+    batch_wait_seconds: float = Field(default=0.0, ge=0, le=1, allow_inf_nan=False)
     queue: int = Field(default=16, ge=0, le=10_000)
     stream_places: int = Field(default=2, ge=1, le=256)
     max_streams: int = Field(default=16, ge=0, le=10_000)
@@ -105,6 +111,7 @@ class ServerSettings(BaseSettings):
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     metrics_address: str = "127.0.0.1"
     traces: bool = False
+    _number: int | None = PrivateAttr(default=None)
 
     @classmethod
     def settings_customise_sources(
@@ -142,6 +149,8 @@ class ServerSettings(BaseSettings):
             )
         if "metrics_address" in self.model_fields_set and self.metrics_port is None:
             raise ValueError("metrics_address: needs metrics_port too")
+        if self.batch_wait_seconds and self.batch_tiles == 1:
+            raise ValueError("batch_wait_seconds: needs batch_tiles of 2 or more too")
         for name in _FILES:
             path: Path | None = getattr(self, name)
             if path is not None and not path.is_file():
@@ -193,7 +202,14 @@ class ServerSettings(BaseSettings):
             own["metrics_port"] = self.metrics_port + number
         if "model_threads" not in self.model_fields_set:
             own["model_threads"] = max(1, self.model_threads // self.workers)
-        return self.model_copy(update=own)
+        copy = self.model_copy(update=own)
+        copy._number = number if self.workers > 1 else None
+        return copy
+
+    @property
+    def worker_number(self) -> int | None:
+        """Whose settings these are, where there are several workers."""
+        return self._number
 
     @property
     def limits(self) -> Limits:

@@ -200,6 +200,8 @@ def _of_peer(peer: str) -> dict[str, AttributeValue]:
 
 def _of_record(record: Record) -> Iterator[tuple[str, AttributeValue]]:
     yield "riskmask.reason", record.reason or "OK"
+    if record.worker is not None:
+        yield "riskmask.worker", record.worker
     if record.request_id:
         yield "riskmask.request_id", escaped(record.request_id)
     if record.job is None:

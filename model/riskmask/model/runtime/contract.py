@@ -86,14 +86,16 @@ def check_signature(session: ort.InferenceSession, file: str) -> None:
             )
 
 
-def check_shapes(maps: Mapping[str, NDArray[np.float32]], height: int, width: int) -> None:
-    """Holds the outputs for one picture of this size against the contract.
+def check_shapes(
+    maps: Mapping[str, NDArray[np.float32]], number: int, height: int, width: int
+) -> None:
+    """Holds the outputs for so many pictures of this size against the contract.
 
     Raises:
         ModelError: another shape, or values that are not finite.
     """
     for name, (channels, stride) in OUTPUTS.items():
-        wanted = (1, channels, height // stride, width // stride)
+        wanted = (number, channels, height // stride, width // stride)
         if maps[name].shape != wanted:
             raise ModelError(
                 f"output {name} has shape {maps[name].shape}, the contract says {wanted}"

@@ -13,6 +13,7 @@ from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
+from riskmask.model.runtime.tile_batches import Batching
 from riskmask.model.runtime.tiles import SIDES
 from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
@@ -47,13 +48,20 @@ class InferenceBackend(Protocol):
         """Of the model's file."""
         ...
 
-    def predict(self, image: NDArray[np.uint8], before_tile: Callable[[], None]) -> Prediction:
+    def predict(
+        self, image: NDArray[np.uint8], before_tile: Callable[[], None], priority: int
+    ) -> Prediction:
         """Maps of a (H, W, 3) uint8 RGB image; callable from many threads.
 
         Args:
             image: the picture.
             before_tile: called before each part of the work; what it raises ends the work.
+            priority: of this image where others wait for the same model; lower goes first.
         """
+        ...
+
+    def warm(self, side: int) -> None:
+        """Runs the model in every way that a tile of this side may go through it."""
         ...
 
 
@@ -93,6 +101,7 @@ class Engine:
         limits: Limits = DEFAULT_LIMITS,
         model: Path | None = None,
         profiles: Path | None = None,
+        batching: Batching | None = None,
     ) -> Engine:
         """An engine over the packaged detector and profiles.
 
@@ -103,6 +112,8 @@ class Engine:
                 hash and name must be those.
             profiles: a folder of codec profiles, added to the packaged ones or in place of
                 those of the same name.
+            batching: how tiles of several images go through the model together; not at all unless
+                given.
 
         Raises:
             AssetError: weights, model or profiles are missing or broken.
@@ -116,16 +127,17 @@ class Engine:
         known = packaged_profiles()
         if profiles is not None:
             known |= packaged_profiles(profiles)
-        return cls(Predictor(model, threads=threads, expected=expected), known, limits)
+        predictor = Predictor(model, threads=threads, expected=expected, batching=batching)
+        return cls(predictor, known, limits)
 
     def warm(self) -> None:
-        """Runs the model once on every shape of tile, so that no caller waits for its first.
+        """Runs the model on every shape of tile and batch, so that no caller waits for its first.
 
         Raises:
             AssetError: the model failed.
         """
         for side in SIDES:
-            self._predictor.predict(np.zeros((side, side, 3), np.uint8), lambda: None)
+            self._predictor.warm(side)
 
     def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
         """Answer one request.
@@ -151,7 +163,7 @@ class Engine:
         with job.stage(Stage.DECODE):
             decoded = decode_any(request.image, self.limits)
         with job.stage(Stage.PREDICT):
-            prediction = self._predictor.predict(decoded.pixels, job.check)
+            prediction = self._predictor.predict(decoded.pixels, job.check, job.priority)
         with job.stage(Stage.CONCLUDE):
             return self._answer(request, profile, decoded, prediction, job)
 

@@ -41,6 +41,7 @@ class Job:
     """Carries a caller's patience to the thread that works for it.
 
     Attributes:
+        priority: of its tiles where the model takes those of several requests; lower goes first.
         times: of the stages so far; the first is the wait in the queue, which starts with the job.
     """
 
@@ -52,6 +53,7 @@ class Job:
         """
         self._deadline = math.inf if allowed is None else time.monotonic() + allowed
         self._abandoned = threading.Event()
+        self.priority = 0
         self.times = [StageTime(Stage.QUEUE, time.perf_counter_ns())]
 
     def begin(self) -> None:
