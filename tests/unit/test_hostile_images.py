@@ -158,6 +158,32 @@ def _crowded(encode: Callable[..., bytes]) -> dict[str, bytes]:
     }
 
 
+def _of_scans(encode: Callable[..., bytes], count: int) -> bytes:
+    """A grey progressive JPEG whose last scan, of some 30 bytes, is there again and again."""
+    content = encode(Image.new("L", (64, 64), 77), "JPEG", progressive=True)
+    last = content.rindex(b"\xff\xda")
+    have = content.count(b"\xff\xda")
+    return content[:-2] + content[last:-2] * (count - have) + content[-2:]
+
+
+def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused(
+    encode: Callable[..., bytes],
+) -> None:
+    assert decode(_of_scans(encode, 100)).facts.width == 64
+    for content in (
+        _of_scans(encode, 101),
+        # an end of image that stands in a comment ends nothing
+        _of_scans(encode, 101).replace(b"\xff\xda", b"\xff\xfe\0\4\xff\xd9\xff\xda", 1),
+    ):
+        with pytest.raises(ImageTooLargeError, match="more parts"):
+            decode(content)
+
+
+def test_scans_of_a_second_picture_do_not_count(encode: Callable[..., bytes]) -> None:
+    picture = _of_scans(encode, 60)
+    assert decode(picture + picture).facts.width == 64
+
+
 @pytest.mark.parametrize(
     "kind",
     [
