@@ -42,8 +42,9 @@ proto-check: ## check that the stubs match the contract, and lint the contract (
 	proto/generate.sh --check
 	proto/lint.sh
 
-bench: $(TEST) ## time the network inside ONNX Runtime
+bench: $(TEST) ## time the network inside ONNX Runtime, and decoding in another process
 	$(BIN)/python -m riskmask.model.bench
+	$(BIN)/python -m riskmask.server.bench
 
 train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RISKMASK_CORPUS)
 	$(BIN)/python -m riskmask.model.train codec

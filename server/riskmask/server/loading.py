@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from riskmask.server.engine.any_image import Decode, decode_here
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
 from riskmask.server.settings import ServerSettings
@@ -11,11 +12,25 @@ from riskmask.server.verification.availability import AnnotatorFiles
 from riskmask.server.verification.verifier import Verifier
 
 if TYPE_CHECKING:
+    from riskmask.server.decoding.pool import DecodingPool
     from riskmask.server.traces import Traces
 
 
-def load_engine(settings: ServerSettings) -> Engine:
+def load_decoding(settings: ServerSettings) -> DecodingPool | None:
+    """The processes that decode, not started yet; None where images are decoded in this one."""
+    if not settings.decode_processes:
+        return None
+    from riskmask.server.decoding.pool import DecodingPool
+
+    return DecodingPool(settings.decode_processes, settings.limits, settings.decode_memory_bytes)
+
+
+def load_engine(settings: ServerSettings, decode: Decode = decode_here) -> Engine:
     """The engine that these settings name, from its files as they are now.
+
+    Args:
+        settings: which model, profiles and limits.
+        decode: what decodes image files.
 
     Raises:
         AssetError: the model or a codec profile cannot be used.
@@ -25,26 +40,28 @@ def load_engine(settings: ServerSettings) -> Engine:
         profiles=settings.profiles,
         threads=settings.model_threads,
         limits=settings.limits,
+        decode=decode,
     )
 
 
-def load_warm_engine(settings: ServerSettings) -> Engine:
+def load_warm_engine(settings: ServerSettings, decode: Decode = decode_here) -> Engine:
     """The same, once the model has run on every shape of tile.
 
     Raises:
         AssetError: the model or a codec profile cannot be used, or the model failed.
     """
-    engine = load_engine(settings)
+    engine = load_engine(settings, decode)
     engine.warm()
     return engine
 
 
-def load_verifier(settings: ServerSettings) -> Verifier:
+def load_verifier(settings: ServerSettings, decode: Decode = decode_here) -> Verifier:
     """What these settings let a server verify; loads nothing yet."""
     return Verifier(
         AnnotatorFiles(settings.face_detector, settings.icons),
         limits=settings.limits,
         threads=settings.model_threads,
+        decode=decode,
     )
 
 

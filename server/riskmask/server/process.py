@@ -10,8 +10,15 @@ from functools import partial
 from typing import TypeAlias
 
 from riskmask.server.app import Server, certificates, interceptors
+from riskmask.server.engine.any_image import decode_here
 from riskmask.server.engine.engine import Engine
-from riskmask.server.loading import load_engine, load_traces, load_verifier, load_warm_engine
+from riskmask.server.loading import (
+    load_decoding,
+    load_engine,
+    load_traces,
+    load_verifier,
+    load_warm_engine,
+)
 from riskmask.server.reload import Reloads
 from riskmask.server.settings import ServerSettings
 
@@ -56,9 +63,13 @@ async def serve(
         AssetError: the model or a codec profile cannot be used.
     """
     stopping = asyncio.Event()
-    reloads = Reloads(partial(load_warm_engine, settings))
+    decoding = load_decoding(settings)
+    decode = decode_here if decoding is None else decoding.decode
+    reloads = Reloads(partial(load_warm_engine, settings, decode))
     heed(stopping.set, reloads.ask)
-    server = Server(load_engine(settings), settings)
+    server = Server(
+        load_engine(settings, decode), settings, load_verifier(settings, decode), decoding
+    )
     await server.start()
     reloading = asyncio.create_task(reloads.run(server))
     ready(server)
@@ -72,7 +83,8 @@ def check(settings: ServerSettings) -> Engine:
     """Does everything that a start does but listen; the engine, which has answered.
 
     Raises:
-        StartError: certificates, tokens or the exporter of traces cannot be used.
+        StartError: certificates, tokens or the exporter of traces cannot be used, or decoding
+            processes do not start.
         AssetError: the model, a codec profile or a file of the annotators cannot be used.
     """
     certificates(settings)
@@ -80,6 +92,10 @@ def check(settings: ServerSettings) -> Engine:
     interceptors(settings, traces)
     if traces is not None:
         traces.close()
+    decoding = load_decoding(settings)
+    if decoding is not None:
+        decoding.start()
+        decoding.close()
     engine = load_warm_engine(settings)
     load_verifier(settings).warm()
     return engine

@@ -17,7 +17,7 @@ from riskmask.model.runtime.tiles import SIDES
 from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
 from riskmask.server.engine.allocate import allocate
-from riskmask.server.engine.any_image import decode_any
+from riskmask.server.engine.any_image import Decode, decode_any, decode_here
 from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import UnknownCodecError
@@ -72,6 +72,7 @@ class Engine:
         predictor: InferenceBackend,
         profiles: Mapping[str, CodecProfile],
         limits: Limits = DEFAULT_LIMITS,
+        decode: Decode = decode_here,
     ) -> None:
         """Raises ProfileError when there is no ``jpeg`` profile, which the fallback needs."""
         if jpeg.PROFILE not in profiles:
@@ -80,6 +81,7 @@ class Engine:
                 "or fit one with python -m riskmask.model.train classic-profile"
             )
         self._predictor = predictor
+        self._decode = decode
         self.profiles = dict(profiles)
         self.limits = limits
         self.model = ModelFacts(name=predictor.name, sha256=predictor.sha256)
@@ -93,6 +95,7 @@ class Engine:
         limits: Limits = DEFAULT_LIMITS,
         model: Path | None = None,
         profiles: Path | None = None,
+        decode: Decode = decode_here,
     ) -> Engine:
         """An engine over the packaged detector and profiles.
 
@@ -103,6 +106,7 @@ class Engine:
                 hash and name must be those.
             profiles: a folder of codec profiles, added to the packaged ones or in place of
                 those of the same name.
+            decode: what decodes image files.
 
         Raises:
             AssetError: weights, model or profiles are missing or broken.
@@ -116,7 +120,7 @@ class Engine:
         known = packaged_profiles()
         if profiles is not None:
             known |= packaged_profiles(profiles)
-        return cls(Predictor(model, threads=threads, expected=expected), known, limits)
+        return cls(Predictor(model, threads=threads, expected=expected), known, limits, decode)
 
     def warm(self) -> None:
         """Runs the model once on every shape of tile, so that no caller waits for its first.
@@ -149,7 +153,7 @@ class Engine:
         if profile is None:
             raise UnknownCodecError(request.codec, self.profiles)
         with job.stage(Stage.DECODE):
-            decoded = decode_any(request.image, self.limits)
+            decoded = decode_any(request.image, self.limits, job, self._decode)
         with job.stage(Stage.PREDICT):
             prediction = self._predictor.predict(decoded.pixels, job.check)
         with job.stage(Stage.CONCLUDE):
