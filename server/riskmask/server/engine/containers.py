@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import struct
 import zlib
@@ -21,6 +22,18 @@ MOST_SUB_BLOCKS = 270_000
 
 # The next marker behind a scan's data, in which 0xFF is followed by 0 or a restart's number.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
+
+# An ImageSpatialExtentsProperty, version 0, and what it says (ISO/IEC 23008-12, section 6.5.3).
+_EXTENTS = re.compile(rb"\0\0\0\x14ispe\0\0\0\0(.{8})", re.DOTALL)
+_AVIF_HEAD = 1 << 16
+
+
+def avif_canvas(content: bytes) -> tuple[int, int] | None:
+    """The largest width and height that an AVIF or HEIF header claims, else None."""
+    if content[4:8] != b"ftyp":
+        return None
+    sizes = [struct.unpack(">II", found[1]) for found in _EXTENTS.finditer(content[:_AVIF_HEAD])]
+    return max(((width, height) for width, height in sizes), default=None, key=math.prod)
 
 
 def webp_canvas(content: bytes) -> tuple[int, int] | None:
