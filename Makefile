@@ -17,7 +17,7 @@ TEST := $(VENV)/test.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types proto proto-check bench train clean
+.PHONY: help demo test fuzz lint types proto proto-check bench train clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ demo: $(DEMO) ## install the service and analyse the example photograph at 0.1 b
 
 test: $(TEST) ## install everything the tests need and run them (ARGS="-m 'not slow'" to choose)
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(TEST) ## send 10,000 damaged images to a server (ARGS="--count 500 --seed 1" to choose)
+	$(BIN)/python tests/fuzz $(ARGS)
 
 lint: $(TEST) ## check style and formatting
 	$(BIN)/ruff check

@@ -291,10 +291,16 @@ def sign() -> Callable[[str], Pixels]:
 
 
 @pytest.fixture(scope="session")
-def decoders_of() -> Callable[[int], list[int]]:
+def decoders_of(children_of: Callable[..., list[int]]) -> Callable[[int], list[int]]:
     """The decoding processes that a process has started and that are there, by their ids."""
+    return lambda server: children_of(server, "riskmask.server.decoding.worker")
 
-    def find(server: int) -> list[int]:
+
+@pytest.fixture(scope="session")
+def children_of() -> Callable[..., list[int]]:
+    """The processes that a process has started, by their ids; with a word in their command."""
+
+    def find(server: int, word: str = "") -> list[int]:
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -302,7 +308,7 @@ def decoders_of() -> Callable[[int], list[int]]:
                 command = (folder / "cmdline").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            if parent == server and b"riskmask.server.decoding.worker" in command:
+            if parent == server and word.encode() in command:
                 found.append(int(folder.name))
         return sorted(found)
 
