@@ -17,7 +17,7 @@ TEST := $(VENV)/test.stamp
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types proto proto-check bench load soak train clean
+.PHONY: help demo test fuzz lint types proto proto-check bench load soak train clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ demo: $(DEMO) ## install the service and analyse the example photograph at 0.1 b
 
 test: $(TEST) ## install everything the tests need and run them (ARGS="-m 'not slow'" to choose)
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(TEST) ## send 10,000 damaged images to a server (ARGS="--count 500 --seed 1" to choose)
+	$(BIN)/python tests/fuzz $(ARGS)
 
 lint: $(TEST) ## check style and formatting
 	$(BIN)/ruff check
@@ -42,8 +45,9 @@ proto-check: ## check that the stubs match the contract, and lint the contract (
 	proto/generate.sh --check
 	proto/lint.sh
 
-bench: $(TEST) ## time the network inside ONNX Runtime
+bench: $(TEST) ## time the network inside ONNX Runtime, and decoding in another process
 	$(BIN)/python -m riskmask.model.bench
+	$(BIN)/python -m riskmask.server.bench
 
 load: $(TEST) ## offer a server ten times what it can do (ARGS="--seconds 60")
 	$(BIN)/python -m riskmask.server.bench.load $(ARGS)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import os
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -286,3 +288,55 @@ def sign() -> Callable[[str], Pixels]:
         return np.array(canvas)
 
     return draw
+
+
+@pytest.fixture(scope="session")
+def decoders_of(children_of: Callable[..., list[int]]) -> Callable[[int], list[int]]:
+    """The decoding processes that a process has started and that are there, by their ids."""
+    return lambda server: children_of(server, "riskmask.server.decoding.worker")
+
+
+@pytest.fixture(scope="session")
+def children_of() -> Callable[..., list[int]]:
+    """The processes that a process has started, by their ids; with a word in their command."""
+
+    def find(server: int, word: str = "") -> list[int]:
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                command = (folder / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if parent == server and word.encode() in command:
+                found.append(int(folder.name))
+        return sorted(found)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def until_busy() -> Callable[[int], None]:
+    """Waits until a process has worked for a tenth of a second more than so far."""
+
+    def worked(process: int) -> int:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    def wait(process: int) -> None:
+        end = time.monotonic() + 60
+        enough = worked(process) + os.sysconf("SC_CLK_TCK") // 10
+        while worked(process) < enough:
+            assert time.monotonic() < end, "it does nothing"
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def slow_jpeg(encode: Callable[..., bytes]) -> bytes:
+    """A picture of 4096x4096 that takes a decoder seconds: 99 scans go over all of it."""
+    content = encode(Image.new("L", (4096, 4096), 77), "JPEG", progressive=True)
+    last = content.rindex(b"\xff\xda")
+    more = 99 - content.count(b"\xff\xda")
+    return content[:-2] + content[last:-2] * more + content[-2:]

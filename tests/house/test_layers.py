@@ -12,6 +12,7 @@ FORBIDDEN = {
     "client/riskmask/client": ("riskmask.server", "riskmask.model", "onnxruntime", "torch", "cv2"),
     "server/riskmask/server": ("riskmask.client", "torch"),
     "server/riskmask/server/engine": ("riskmask.v1", "google", "grpc"),
+    "server/riskmask/server/decoding": ("riskmask.v1", "google", "grpc", "onnxruntime", "cv2"),
     "server/riskmask/server/verification": ("riskmask.v1", "google", "grpc"),
     "model/riskmask/model": ("riskmask.v1", "riskmask.client", "riskmask.server", "google", "grpc"),
     "model/riskmask/model/runtime": ("torch", "riskmask.model.train", "riskmask.model.codecs"),

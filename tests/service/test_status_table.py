@@ -53,6 +53,7 @@ RAISED = {
 # Rows that no request can bring about at will, each with the reason; a stand-in raises them.
 STAND_INS: dict[type[BaseException], str] = {
     refused.AbandonedError: "who has cancelled hears nothing more from the server",
+    refused.DecoderCrashedError: "no such picture is known; test_decoding_processes.py kills one",
     refused.EngineError: "every refusal has a class of its own",
     service.ShuttingDown: "gRPC itself refuses what comes while a server stops",
     MemoryError: "depends on the machine",

@@ -191,5 +191,5 @@ def test_every_error_has_a_reason_of_its_own() -> None:
         return [error, *(below for child in error.__subclasses__() for below in tree(child))]
 
     reasons = [error.reason for error in tree(EngineError)]
-    assert len(reasons) == len(set(reasons)) == 16
+    assert len(reasons) == len(set(reasons)) == 17
     assert all(reason == reason.upper() for reason in reasons)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import struct
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,9 +109,23 @@ def test_flipped_bits_in_a_png_are_corrupt(
         decode(bytes(content))
 
 
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """No more than 64 MiB can be allocated in here: a seventh of a bit for each pixel claimed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (64 << 20), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
 def _claims(encode: Callable[..., bytes]) -> dict[str, bytes]:
     jpeg = encode(Image.new("RGB", (16, 16)), "JPEG")
     tiff = encode(Image.new("L", (16, 16)), "TIFF")
+    avif = encode(Image.new("RGB", (16, 16)), "AVIF")
+    extents = avif.index(b"ispe") + 8
     # Tags 256 and 257, width and height, as the writer stores them: one 16-bit value.
     for tag in (256, 257):
         start = tiff.index(struct.pack("<H", tag), 8)
@@ -121,10 +138,11 @@ def _claims(encode: Callable[..., bytes]) -> dict[str, bytes]:
         "WEBP": _webp_header(65535, 65535),
         "GIF": _gif_header(65535, 65535),
         "TIFF": tiff,
+        "AVIF": avif[:extents] + struct.pack(">II", 65535, 65535) + avif[extents + 8 :],
     }
 
 
-@pytest.mark.parametrize("container", ["PNG", "JPEG", "WEBP", "GIF", "TIFF"])
+@pytest.mark.parametrize("container", CONTAINERS)
 def test_a_header_that_claims_65535_squared_is_refused_at_once(
     container: str, encode: Callable[..., bytes]
 ) -> None:
@@ -132,7 +150,7 @@ def test_a_header_that_claims_65535_squared_is_refused_at_once(
     took = []
     for _ in range(5):
         start = time.perf_counter()
-        with pytest.raises(ImageTooLargeError, match="65535x65535"):
+        with little_memory(), pytest.raises(ImageTooLargeError, match="65535x65535"):
             decode(content)
         took.append(time.perf_counter() - start)
     assert min(took) < 0.010
@@ -156,6 +174,32 @@ def _crowded(encode: Callable[..., bytes]) -> dict[str, bytes]:
         "GIF sub-blocks": gif[:table] + b"\x21\xfe" + b"\1a" * million + b"\0" + gif[table:],
         "GIF padding": gif[:table] + b"\0" * million + gif[table:],
     }
+
+
+def _of_scans(encode: Callable[..., bytes], count: int) -> bytes:
+    """A grey progressive JPEG whose last scan, of some 30 bytes, is there again and again."""
+    content = encode(Image.new("L", (64, 64), 77), "JPEG", progressive=True)
+    last = content.rindex(b"\xff\xda")
+    have = content.count(b"\xff\xda")
+    return content[:-2] + content[last:-2] * (count - have) + content[-2:]
+
+
+def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused(
+    encode: Callable[..., bytes],
+) -> None:
+    assert decode(_of_scans(encode, 100)).facts.width == 64
+    for content in (
+        _of_scans(encode, 101),
+        # an end of image that stands in a comment ends nothing
+        _of_scans(encode, 101).replace(b"\xff\xda", b"\xff\xfe\0\4\xff\xd9\xff\xda", 1),
+    ):
+        with pytest.raises(ImageTooLargeError, match="more parts"):
+            decode(content)
+
+
+def test_scans_of_a_second_picture_do_not_count(encode: Callable[..., bytes]) -> None:
+    picture = _of_scans(encode, 60)
+    assert decode(picture + picture).facts.width == 64
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,13 @@ _BY_CODE: Final[dict[int, type[RiskmaskError]]] = {
     16: NotAuthorized,  # UNAUTHENTICATED
 }
 _RESOURCE_EXHAUSTED: Final = 8
-_IMAGE_REASONS: Final = {"INVALID_IMAGE", "EMPTY_IMAGE", "UNSUPPORTED_FORMAT", "CORRUPT_IMAGE"}
+_IMAGE_REASONS: Final = {
+    "INVALID_IMAGE",
+    "EMPTY_IMAGE",
+    "UNSUPPORTED_FORMAT",
+    "CORRUPT_IMAGE",
+    "DECODER_CRASHED",
+}
 
 
 def from_status(status: pb.Status) -> RiskmaskError:

@@ -84,6 +84,12 @@ def serve(
     max_image_side: Annotated[
         int | None, typer.Option(help="Longest side of an image accepted, in pixels [32768].")
     ] = None,
+    decode_processes: Annotated[
+        int | None, typer.Option(help="Processes that decode apart, 0 decodes in the server [0].")
+    ] = None,
+    decode_memory_bytes: Annotated[
+        int | None, typer.Option(help="Address space of each of them [by the largest image].")
+    ] = None,
     max_message_bytes: Annotated[
         int | None, typer.Option(help="Of one message in either direction [75497472].")
     ] = None,

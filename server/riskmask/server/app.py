@@ -26,6 +26,7 @@ from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
 if TYPE_CHECKING:
+    from riskmask.server.decoding.pool import DecodingPool
     from riskmask.server.traces import Traces
 
 SERVICE = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
@@ -38,6 +39,14 @@ SPARE_CALLS = 32  # health checks, reflection, and requests on their way to bein
 class Server:
     """One gRPC server over one engine. Make it and use it in one event loop.
 
+    Args:
+        engine: that answers.
+        settings: of the server.
+        verifier: that answers verifications; the one that the settings name unless given.
+        batches: what the engine tells the sizes of its batches; the metrics show them.
+        decoding: the processes that engine and verifier decode in, if any; the server starts and
+            ends them.
+
     Attributes:
         bound: the addresses it listens on, free ports filled in; empty before :meth:`start`.
         metrics: what it counts.
@@ -49,12 +58,16 @@ class Server:
         settings: ServerSettings,
         verifier: Verifier | None = None,
         batches: BatchSizes | None = None,
+        decoding: DecodingPool | None = None,
     ) -> None:
         self._settings = settings
         verifier = verifier or load_verifier(settings)
         self._traces = load_traces(settings)
         self._pool = WorkerPool(settings.threads, settings.queue)
         self.metrics = Metrics(self._pool, engine.model, batches or BatchSizes())
+        self._decoding = decoding
+        if decoding is not None:
+            decoding.on_loss = self.metrics.count_lost_decoder
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
             interceptors=interceptors(settings, self._traces),
@@ -86,11 +99,14 @@ class Server:
         One of several workers warms up first.
 
         Raises:
-            StartError: an address is taken or cannot be had; nothing is left listening.
+            StartError: an address is taken or cannot be had, or decoding processes do not start;
+                nothing is left listening.
             AssetError: the model failed.
         """
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         try:
+            if self._decoding is not None:
+                await asyncio.to_thread(self._decoding.start)
             if self._is_worker:  # one that is not ready must draw no calls from the others
                 await asyncio.to_thread(self._servicer.engine.warm)
             self.bound = tuple(self._listen(address) for address in self._settings.addresses)
@@ -118,6 +134,8 @@ class Server:
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._server.stop(seconds)
         await self._pool.close()
+        if self._decoding is not None:
+            await asyncio.to_thread(self._decoding.close)
         await asyncio.to_thread(self.metrics.close)
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from riskmask.model.runtime.tile_batches import Batching
+from riskmask.server.engine.any_image import Decode, decode_here
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
 from riskmask.server.settings import ServerSettings
@@ -13,15 +14,30 @@ from riskmask.server.verification.availability import AnnotatorFiles
 from riskmask.server.verification.verifier import Verifier
 
 if TYPE_CHECKING:
+    from riskmask.server.decoding.pool import DecodingPool
     from riskmask.server.traces import Traces
 
 
-def load_engine(settings: ServerSettings, told: Callable[[int], None] = lambda _: None) -> Engine:
+def load_decoding(settings: ServerSettings) -> DecodingPool | None:
+    """The processes that decode, not started yet; None where images are decoded in this one."""
+    if not settings.decode_processes:
+        return None
+    from riskmask.server.decoding.pool import DecodingPool
+
+    return DecodingPool(settings.decode_processes, settings.limits, settings.decode_memory_bytes)
+
+
+def load_engine(
+    settings: ServerSettings,
+    told: Callable[[int], None] = lambda _: None,
+    decode: Decode = decode_here,
+) -> Engine:
     """The engine that these settings name, from its files as they are now.
 
     Args:
-        settings: of a server.
+        settings: which model, profiles and limits.
         told: called with the number of tiles of each batch.
+        decode: what decodes image files.
 
     Raises:
         AssetError: the model or a codec profile cannot be used.
@@ -32,28 +48,32 @@ def load_engine(settings: ServerSettings, told: Callable[[int], None] = lambda _
         threads=settings.model_threads,
         limits=settings.limits,
         batching=Batching(settings.batch_tiles, settings.batch_wait_seconds, told),
+        decode=decode,
     )
 
 
 def load_warm_engine(
-    settings: ServerSettings, told: Callable[[int], None] = lambda _: None
+    settings: ServerSettings,
+    told: Callable[[int], None] = lambda _: None,
+    decode: Decode = decode_here,
 ) -> Engine:
     """The same, once the model has run on every shape of tile.
 
     Raises:
         AssetError: the model or a codec profile cannot be used, or the model failed.
     """
-    engine = load_engine(settings, told)
+    engine = load_engine(settings, told, decode)
     engine.warm()
     return engine
 
 
-def load_verifier(settings: ServerSettings) -> Verifier:
+def load_verifier(settings: ServerSettings, decode: Decode = decode_here) -> Verifier:
     """What these settings let a server verify; loads nothing yet."""
     return Verifier(
         AnnotatorFiles(settings.face_detector, settings.icons),
         limits=settings.limits,
         threads=settings.model_threads,
+        decode=decode,
     )
 
 

@@ -9,6 +9,7 @@ from importlib import metadata
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 
 from riskmask.model.runtime.tile_batches import LARGEST_BATCH, batch_sizes
+from riskmask.server.decoding.loss import Loss
 from riskmask.server.engine.job import Stage
 from riskmask.server.engine.values import ModelFacts
 from riskmask.server.errors import StartError
@@ -82,6 +83,14 @@ class Metrics:
         )
         for outcome in ("done", "refused"):
             self._reloads.labels(outcome)
+        self._lost_decoders = Counter(
+            "riskmask_decoder_restarts",
+            "Decoding processes that were replaced, by why",
+            ["cause"],
+            registry=self._registry,
+        )
+        for loss in Loss:
+            self._lost_decoders.labels(loss.value)
         self._close: Callable[[], None] = lambda: None
         self.port: int | None = None
 
@@ -104,6 +113,10 @@ class Metrics:
     def count_reload(self, *, done: bool) -> None:
         """One attempt to load the model anew."""
         self._reloads.labels("done" if done else "refused").inc()
+
+    def count_lost_decoder(self, loss: Loss) -> None:
+        """One decoding process that is replaced; from any thread."""
+        self._lost_decoders.labels(loss.value).inc()
 
     def serve(self, port: int, address: str) -> None:
         """Answers scrapes at ``/metrics``, from a thread of its own.

@@ -10,8 +10,15 @@ from functools import partial
 from typing import TypeAlias
 
 from riskmask.server.app import Server, certificates, interceptors
+from riskmask.server.engine.any_image import decode_here
 from riskmask.server.engine.engine import Engine
-from riskmask.server.loading import load_engine, load_traces, load_verifier, load_warm_engine
+from riskmask.server.loading import (
+    load_decoding,
+    load_engine,
+    load_traces,
+    load_verifier,
+    load_warm_engine,
+)
 from riskmask.server.metrics import BatchSizes
 from riskmask.server.reload import Reloads
 from riskmask.server.settings import ServerSettings
@@ -58,9 +65,17 @@ async def serve(
     """
     stopping = asyncio.Event()
     batches = BatchSizes()
-    reloads = Reloads(partial(load_warm_engine, settings, batches.told))
+    decoding = load_decoding(settings)
+    decode = decode_here if decoding is None else decoding.decode
+    reloads = Reloads(partial(load_warm_engine, settings, batches.told, decode))
     heed(stopping.set, reloads.ask)
-    server = Server(load_engine(settings, batches.told), settings, batches=batches)
+    server = Server(
+        load_engine(settings, batches.told, decode),
+        settings,
+        load_verifier(settings, decode),
+        batches,
+        decoding,
+    )
     await server.start()
     reloading = asyncio.create_task(reloads.run(server))
     ready(server)
@@ -74,7 +89,8 @@ def check(settings: ServerSettings) -> Engine:
     """Does everything that a start does but listen; the engine, which has answered.
 
     Raises:
-        StartError: certificates, tokens or the exporter of traces cannot be used.
+        StartError: certificates, tokens or the exporter of traces cannot be used, or decoding
+            processes do not start.
         AssetError: the model, a codec profile or a file of the annotators cannot be used.
     """
     certificates(settings)
@@ -82,6 +98,10 @@ def check(settings: ServerSettings) -> Engine:
     interceptors(settings, traces)
     if traces is not None:
         traces.close()
+    decoding = load_decoding(settings)
+    if decoding is not None:
+        decoding.start()
+        decoding.close()
     engine = load_warm_engine(settings)
     load_verifier(settings).warm()
     return engine

@@ -21,6 +21,7 @@ from pydantic_settings import (
 from riskmask.model.runtime.cpus import available_cpus
 from riskmask.model.runtime.tile_batches import LARGEST_BATCH
 from riskmask.server.addresses import Address, parse_address
+from riskmask.server.decoding.memory import memory_for
 from riskmask.server.engine.decode import DEFAULT_LIMITS, Limits
 from riskmask.server.errors import StartError
 
@@ -65,6 +66,10 @@ class ServerSettings(BaseSettings):
         max_image_bytes: of one image as it arrives; at most ``max_message_bytes``.
         max_image_pixels: of one image.
         max_image_side: the longer one of an image, in pixels.
+        decode_processes: that decode images apart from the server, in each worker; 0 decodes in
+            the server's own process. Needs Linux.
+        decode_memory_bytes: of address space that one image may take in such a process; what the
+            largest accepted image may need unless given, and at least that.
         max_message_bytes: of one message in either direction.
         drain_seconds: how long a stopping server waits for what it has accepted.
         max_connection_age_seconds: after which a client is asked to connect anew, so that it finds
@@ -103,6 +108,8 @@ class ServerSettings(BaseSettings):
     max_image_bytes: int = Field(default=DEFAULT_LIMITS.max_bytes, ge=1, le=1024 * MIB)
     max_image_pixels: int = Field(default=DEFAULT_LIMITS.max_pixels, ge=1, le=1_000_000_000)
     max_image_side: int = Field(default=DEFAULT_LIMITS.max_side, ge=1, le=1_000_000)
+    decode_processes: int = Field(default=0, ge=0, le=256)
+    decode_memory_bytes: int | None = Field(default=None, ge=1)
     max_message_bytes: int = Field(default=72 * MIB, ge=MIB, le=1024 * MIB)
     drain_seconds: float = Field(default=20.0, ge=0, le=3600, allow_inf_nan=False)
     max_connection_age_seconds: int = Field(default=3600, ge=0, le=604_800)
@@ -187,7 +194,21 @@ class ServerSettings(BaseSettings):
                 f"max_image_bytes: {self.max_image_bytes} bytes never fit into a message of "
                 f"max_message_bytes, {self.max_message_bytes}; raise that too"
             )
+        self._check_decoding()
         return self
+
+    def _check_decoding(self) -> None:
+        if self.decode_processes and not hasattr(os, "memfd_create"):
+            raise ValueError("decode_processes: needs Linux; leave it at 0 here")
+        if self.decode_memory_bytes is None:
+            return
+        if not self.decode_processes:
+            raise ValueError("decode_memory_bytes: needs decode_processes too")
+        if self.decode_memory_bytes < (needed := memory_for(self.limits)):
+            raise ValueError(
+                f"decode_memory_bytes: images of max_image_pixels, {self.max_image_pixels}, may "
+                f"take {needed}; allow that, or lower max_image_pixels or max_image_bytes"
+            )
 
     def for_worker(self, number: int) -> Self:
         """What one worker gets: its own sockets, metrics port and share of the cores.

@@ -46,6 +46,7 @@ TABLE: Final[dict[type[BaseException], Row]] = {
     engine.EmptyImageError: Row(_INVALID, "EMPTY_IMAGE"),
     engine.UnsupportedFormatError: Row(_INVALID, "UNSUPPORTED_FORMAT"),
     engine.CorruptImageError: Row(_INVALID, "CORRUPT_IMAGE"),
+    engine.DecoderCrashedError: Row(_INVALID, "DECODER_CRASHED"),
     engine.InvalidImageError: Row(_INVALID, "INVALID_IMAGE"),
     engine.ImageTooLargeError: Row(_EXHAUSTED, "IMAGE_TOO_LARGE"),
     engine.UnknownCodecError: Row(_INVALID, "UNKNOWN_CODEC"),

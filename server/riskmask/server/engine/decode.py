@@ -22,7 +22,12 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from riskmask.server.engine.containers import png_data_intact, too_many_parts, webp_canvas
+from riskmask.server.engine.containers import (
+    avif_canvas,
+    png_data_intact,
+    too_many_parts,
+    webp_canvas,
+)
 from riskmask.server.engine.errors import (
     CorruptImageError,
     EmptyImageError,
@@ -129,8 +134,9 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     if not content:
         raise EmptyImageError("the image has no bytes; send an encoded image")
     limits.check_bytes(len(content))
-    if canvas := webp_canvas(content):
-        # Pillow's WebP plug-in allocates the canvas when it opens the file.
+    if canvas := webp_canvas(content) or avif_canvas(content):
+        # Pillow's WebP plug-in allocates the canvas when it opens the file, and its AVIF plug-in
+        # calls a file damaged that is too large for it.
         limits.check_size(*canvas)
     if too_many_parts(content):
         raise ImageTooLargeError(

@@ -18,7 +18,7 @@ from riskmask.model.runtime.tiles import SIDES
 from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
 from riskmask.server.engine.allocate import allocate
-from riskmask.server.engine.any_image import decode_any
+from riskmask.server.engine.any_image import Decode, decode_any, decode_here
 from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import UnknownCodecError
@@ -80,6 +80,7 @@ class Engine:
         predictor: InferenceBackend,
         profiles: Mapping[str, CodecProfile],
         limits: Limits = DEFAULT_LIMITS,
+        decode: Decode = decode_here,
     ) -> None:
         """Raises ProfileError when there is no ``jpeg`` profile, which the fallback needs."""
         if jpeg.PROFILE not in profiles:
@@ -88,6 +89,7 @@ class Engine:
                 "or fit one with python -m riskmask.model.train classic-profile"
             )
         self._predictor = predictor
+        self._decode = decode
         self.profiles = dict(profiles)
         self.limits = limits
         self.model = ModelFacts(name=predictor.name, sha256=predictor.sha256)
@@ -102,6 +104,7 @@ class Engine:
         model: Path | None = None,
         profiles: Path | None = None,
         batching: Batching | None = None,
+        decode: Decode = decode_here,
     ) -> Engine:
         """An engine over the packaged detector and profiles.
 
@@ -114,6 +117,7 @@ class Engine:
                 those of the same name.
             batching: how tiles of several images go through the model together; not at all unless
                 given.
+            decode: what decodes image files.
 
         Raises:
             AssetError: weights, model or profiles are missing or broken.
@@ -128,7 +132,7 @@ class Engine:
         if profiles is not None:
             known |= packaged_profiles(profiles)
         predictor = Predictor(model, threads=threads, expected=expected, batching=batching)
-        return cls(predictor, known, limits)
+        return cls(predictor, known, limits, decode)
 
     def warm(self) -> None:
         """Runs the model on every shape of tile and batch, so that no caller waits for its first.
@@ -161,7 +165,7 @@ class Engine:
         if profile is None:
             raise UnknownCodecError(request.codec, self.profiles)
         with job.stage(Stage.DECODE):
-            decoded = decode_any(request.image, self.limits)
+            decoded = decode_any(request.image, self.limits, job, self._decode)
         with job.stage(Stage.PREDICT):
             prediction = self._predictor.predict(decoded.pixels, job.check, job.priority)
         with job.stage(Stage.CONCLUDE):

@@ -4,7 +4,8 @@
     ├── InvalidImageError           INVALID_IMAGE
     │   ├── EmptyImageError         EMPTY_IMAGE
     │   ├── UnsupportedFormatError  UNSUPPORTED_FORMAT
-    │   └── CorruptImageError       CORRUPT_IMAGE
+    │   ├── CorruptImageError       CORRUPT_IMAGE
+    │   └── DecoderCrashedError     DECODER_CRASHED
     ├── ImageTooLargeError          IMAGE_TOO_LARGE
     ├── UnknownCodecError           UNKNOWN_CODEC
     ├── InvalidTargetError          INVALID_TARGET
@@ -55,6 +56,12 @@ class CorruptImageError(InvalidImageError):
     """An accepted container whose content is truncated or damaged."""
 
     reason: ClassVar[str] = "CORRUPT_IMAGE"
+
+
+class DecoderCrashedError(InvalidImageError):
+    """The image made the process crash that was decoding it."""
+
+    reason: ClassVar[str] = "DECODER_CRASHED"
 
 
 class ImageTooLargeError(EngineError):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.runtime.cpus import available_cpus
-from riskmask.server.engine.any_image import decode_any
+from riskmask.server.engine.any_image import Decode, decode_any, decode_here
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import EngineError, SizeMismatchError
 from riskmask.server.engine.job import Job, Stage
@@ -50,6 +50,7 @@ class Verifier:
         limits: on each image.
         threads: of the text recogniser within one verification; the cores this process may use
             unless given.
+        decode: what decodes image files.
 
     Attributes:
         annotators: names of those that can run.
@@ -61,9 +62,11 @@ class Verifier:
         files: AnnotatorFiles | None = None,
         limits: Limits = DEFAULT_LIMITS,
         threads: int | None = None,
+        decode: Decode = decode_here,
     ) -> None:
         self._files = files or AnnotatorFiles()
         self._limits = limits
+        self._decode_file = decode
         self.annotators = available(self._files)
         self.missing = missing(self._files)
         self._shelf = Shelf(self._files, threads or available_cpus())
@@ -97,9 +100,9 @@ class Verifier:
         names = choose(request.annotators, self._files)
         check_regions(request.regions, self._files)
         with job.stage(Stage.DECODE):
-            original = self._decode(request.original, "original")
+            original = self._decode(request.original, "original", job)
             job.check()
-            reconstruction = self._decode(request.reconstruction, "reconstruction")
+            reconstruction = self._decode(request.reconstruction, "reconstruction", job)
         _check_same_size(original, reconstruction)
         with self._shelf.borrow() as loaded:
             with job.stage(Stage.SEARCH):
@@ -119,9 +122,9 @@ class Verifier:
                 annotators=names,
             )
 
-    def _decode(self, image: bytes | RawImage, field: str) -> DecodedImage:
+    def _decode(self, image: bytes | RawImage, field: str, job: Job) -> DecodedImage:
         try:
-            return decode_any(image, self._limits)
+            return decode_any(image, self._limits, job, self._decode_file)
         except EngineError as error:
             raise type(error)(f"{field}: {error}") from error
 
