@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from riskmask.model.evaluate.judged import RegionTable
+from riskmask.model.evaluate.probability import brier_skill
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.model.train.calibration import Platt
+from riskmask.model.train.calibration import Platt, fit_platt
 from riskmask.model.train.codec_commands import PROFILES
 from riskmask.model.train.codec_profile import calibrated, fit_risk, of_contents, write_risk
 
@@ -51,9 +52,16 @@ def test_each_picture_is_told_by_a_fit_without_it() -> None:
     odd = table.image == 0
     count = np.where(odd, 8 - table.count, table.count)
     mixed = RegionTable(table.image, table.content, count, table.share, table.scores)
-    fitted, whole = fit_risk(mixed), fit_risk(mixed.take(~odd))
-    assert fitted.platt.slope < whole.platt.slope
-    assert fitted.skill[1] < whole.skill[1]
+    fitted = fit_risk(mixed)
+    told = np.empty((len(mixed), 8))
+    for picture in range(5):
+        own = mixed.image == picture
+        told[own] = calibrated(
+            mixed.scores["riskmask"][own].astype(float), fit_platt(mixed.take(~own))
+        )
+    changed = mixed.count[:, None] > np.arange(8)
+    assert fitted.skill[1] == pytest.approx(brier_skill(told.ravel(), changed.ravel()))
+    assert fitted.skill[1] < fitted.platt.skill[1] - 0.01
 
 
 def test_contents_can_be_left_out() -> None:
@@ -90,6 +98,8 @@ def test_a_profile_that_is_there_keeps_its_levels(tmp_path: Path) -> None:
     again = write_risk(path, "jpeg", "", PLATT, "on another")
     levels = before.fitted_on.partition(";")[0]
     assert again.fitted_on == f"{levels}; risks: on another"
+    with pytest.raises(ProfileError, match=r"jpeg\.json is the profile of jpeg, not of hific"):
+        write_risk(path, "hific", "", PLATT, "on a test")
     path.write_text("{}")
     with pytest.raises(ProfileError, match="schema must be 1"):
         write_risk(path, "jpeg", "", PLATT, "on a test")

@@ -200,8 +200,17 @@ def test_classic_codecs_are_compared_on_the_same_findings(tables: Tables) -> Non
     other = np.where(asked, False, np.nan)
     both = right_in_classics(tables.findings.assign(**{"right webp": other}))
     assert both["compared"].tolist() == [8, 4, 8, 4]
+    assert both["classic"].tolist() == ["jpeg", "jpeg", "webp", "webp"]
     assert both.set_index(["classic", "codec"])["right"]["webp", "hific"] == 0
     assert both.set_index(["classic", "codec"])["right"]["jpeg", "hific"] == 0.5
+    # A codec about which the other was not asked is held against the first alone.
+    of_hific = np.where(tables.findings["codec"] == "hific", True, np.nan)
+    one = right_in_classics(tables.findings.assign(**{"right webp": of_hific}))
+    assert one[["classic", "codec", "compared"]].to_numpy().tolist() == [
+        ["jpeg", "hific", 40],
+        ["jpeg", "plain", 20],
+        ["webp", "hific", 40],
+    ]
 
 
 def test_labels_without_findings_say_so() -> None:

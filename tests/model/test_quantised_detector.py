@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from riskmask.model.data.label_rows import LabelRow, Place
+from riskmask.model.data.pictures import picture_hash
+from riskmask.model.data.planes import LabelMap
+from riskmask.model.data.shards import write_shard
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.quantise import (
     SIDE,
@@ -21,7 +28,7 @@ from riskmask.model.quantise import (
     lost_precision,
     quantise_detector,
 )
-from riskmask.model.runtime.errors import ModelError
+from riskmask.model.release import register
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.weights import find_weights
 
@@ -104,20 +111,87 @@ def test_what_is_lost_is_told_of_the_contested_levels() -> None:
     assert lost_precision(nothing, "a", "b") == {}
 
 
-def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "detector.onnx"
-    path.write_bytes(b"not a model")
-    with pytest.raises(ModelError, match=r"detector\.onnx is not a readable ONNX file"):
-        is_quantised(path)
+def _labelled(key: str, image: NDArray[np.uint8], risk: NDArray[np.float32]) -> LabelRow:
+    """A picture of which the riskier half of 16 regions is changed, as the detector would say."""
+    height, width = risk.shape[1:]
+    places, count = [], np.zeros((3, height, width), np.uint8)
+    for top, left in product(range(0, height - 16, height // 4), range(0, width - 16, width // 4)):
+        outline = ((left, top), (left + 16, top), (left + 16, top + 16), (left, top + 16))
+        places.append(Place("text", tuple((4.0 * x, 4.0 * y) for x, y in outline), True))
+        count[0, top : top + 16, left : left + 16] = 1
+    inside = count[0] > 0
+    corners = [tuple(int(v) // 4 for v in place.polygon[0]) for place in places]
+    regions = [np.s_[top : top + 16, left : left + 16] for left, top in corners]
+    scores = [np.percentile(risk[1][region], 95) for region in regions]
+    for region, score in zip(regions, scores, strict=True):
+        count[0][region] = 3 if score > np.median(scores) else 0
+    known = np.broadcast_to(inside, (3, height, width)).copy()
+    nothing = np.zeros((3, height, width), np.uint8)
+    cells = -(-image.shape[0] // 16), -(-image.shape[1] // 16)
+    return LabelRow(
+        key=key,
+        codec="hyperprior",
+        codec_sha256="0" * 64,
+        image_sha256=picture_hash(image),
+        source="scenes",
+        licence_class="permissive",
+        width=image.shape[1],
+        height=image.shape[0],
+        bpp=(0.1,) * 8,
+        places=tuple(places),
+        findings=(),
+        labels=LabelMap(
+            count, known, known, known, nothing[0], nothing, np.ones((8, *cells), np.float16)
+        ),
+    )
 
 
-def test_the_command_says_what_it_lacks(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "riskmask.model.train", "quantise", "--labels", str(tmp_path)],
+def _command(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "riskmask.model.train", "quantise", *map(str, words)],
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "COLUMNS": "200"},
     )
+
+
+@pytest.mark.slow
+def test_the_command_replaces_the_file_that_it_was_made_from(
+    pictures: list[NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    packaged = find_weights()
+    labels, out = tmp_path / "labels", tmp_path / "out"
+    (labels / "pictures").mkdir(parents=True)
+    out.mkdir()
+    predictor = Predictor(packaged.path, threads=1)
+    rows = []
+    for number, image in zip((1, 2, 10), pictures, strict=False):  # the last is kept out
+        key = f"scene-{number:06d}"
+        Image.fromarray(image).save(labels / "pictures" / f"{key}.png")
+        rows.append(_labelled(key, image, predictor.predict(image).risk.astype(np.float32)))
+    write_shard(labels, rows)
+    source = out / packaged.path.name
+    shutil.copy(packaged.path, source)
+    register("detector", source, packaged.name)
+    done = _command("--labels", labels, "--model", source, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "1 pictures kept out of training" in done.stdout
+    written = find_weights("detector", out)
+    assert is_quantised(written.path)
+    assert not source.exists()
+    again = _command("--labels", labels, "--model", written.path, "--out", out)
+    assert again.returncode == 2
+    assert "is quantised already" in again.stderr
+
+
+def test_the_command_says_what_it_lacks(tmp_path: Path) -> None:
+    done = _command("--labels", tmp_path)
     assert done.returncode == 2
     assert "run python -m riskmask.model.label" in done.stderr
-    assert "Traceback" not in done.stderr
+    path = tmp_path / "detector.onnx"
+    path.write_bytes(b"not a model")
+    broken = _command("--labels", tmp_path, "--model", path)
+    assert broken.returncode == 2
+    assert "detector.onnx is not an ONNX model that can run here" in broken.stderr
+    assert "Traceback" not in done.stderr + broken.stderr

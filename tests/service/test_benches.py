@@ -74,7 +74,7 @@ def test_the_load_bench_measures_all_and_loses_no_call(tmp_path: Path) -> None:
     assert value("overload", "calls answered") > 0
     assert value("overload", "calls that ended otherwise") == 0
     assert value("overload", "health checks") > 0
-    assert 1 <= value("overload", "tiles in a batch, mean") <= 2
+    assert 1 <= value("capacity and overload", "tiles in a batch, mean") <= 2
     assert value("overload", "offered") == pytest.approx(10 * value("capacity", "capacity"))
     assert value("capacity", "calls refused or failed") == 0
     assert value("overload", "goodput, share of capacity") == pytest.approx(

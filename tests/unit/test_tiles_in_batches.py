@@ -188,11 +188,14 @@ def test_what_interrupts_the_thread_that_runs_the_model_stops_no_other(
             raise KeyboardInterrupt
         return session.run(tiles, release)
 
-    queue = TileBatches(model, Batching(2))
+    # long enough for both tiles to be in the batch that is interrupted
+    queue = TileBatches(model, Batching(2, wait_seconds=5))
     tile = np.zeros((1, 256, 256, 3), np.uint8)
-    with pytest.raises(KeyboardInterrupt):
-        queue.run(tile, lambda: None, 0, release=False)
-    assert len(queue.run(tile, lambda: None, 0, release=False)) == 1
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(queue.run, tile, lambda: None, 0, release=False) for _ in range(2)]
+        errors = [call.exception(timeout=60) for call in calls]
+    assert [type(error) for error in errors if error is not None] == [KeyboardInterrupt]
+    assert [len(call.result()) for call in calls if call.exception() is None] == [1]
 
 
 def test_a_model_that_takes_one_tile_alone_is_refused(

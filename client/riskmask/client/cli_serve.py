@@ -63,7 +63,7 @@ def serve(
         int | None, typer.Option(help="Tiles of one shape through the model together [1].")
     ] = None,
     batch_wait_seconds: Annotated[
-        float | None, typer.Option(help="That a tile waits for others before it goes alone [0].")
+        float | None, typer.Option(help="That a tile waits for others, to fill a batch [0].")
     ] = None,
     queue: Annotated[int | None, typer.Option(help="Analyses that may wait [16].")] = None,
     stream_places: Annotated[

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnxruntime.quantization import (  # type: ignore[import-untyped]
     CalibrationDataReader,
@@ -32,7 +31,6 @@ from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.evaluate.precision import CONTESTED, region_precision
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.contract import INPUT
-from riskmask.model.runtime.errors import ModelError
 from riskmask.model.runtime.tiles import SIDES
 
 QUANTISED = ("Conv", "Add", "Resize", "Clip")
@@ -136,16 +134,8 @@ def head_nodes(model: onnx.ModelProto) -> list[str]:
 
 
 def is_quantised(path: Path) -> bool:
-    """Whether an ONNX file holds 8-bit conversions already.
-
-    Raises:
-        ModelError: it is not an ONNX file.
-    """
-    try:
-        model = onnx.load(path)
-    except (OSError, DecodeError) as error:
-        raise ModelError(f"{path.name} is not a readable ONNX file") from error
-    return any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    """Whether an ONNX file holds 8-bit conversions already."""
+    return any(node.op_type == "QuantizeLinear" for node in onnx.load(path).graph.node)
 
 
 def lost_precision(table: RegionTable, before: str, after: str) -> dict[int, float]:

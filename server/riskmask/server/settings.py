@@ -57,7 +57,7 @@ class ServerSettings(BaseSettings):
             unless given.
         batch_tiles: of one shape that go through the model together, from several analyses or
             one; rounded down to a power of two, 1 is none.
-        batch_wait_seconds: that the first tile waits for others before it goes alone.
+        batch_wait_seconds: that the first tile of a batch that is not full waits for others.
         queue: analyses that may wait beyond those that run, in each worker.
         stream_places: images of one ``AnalyzeStream`` in the works at the same time; while all
             are taken the stream is not read.

@@ -98,7 +98,12 @@ def _counts(tables: Tables) -> list[list[str]]:
 def _classics(findings: pd.DataFrame) -> list[list[str]]:
     compared = right_in_classics(findings)
     return [
-        [row.codec, row.classic, f"{row.compared:,}", f"{row.right:.1%}"]
+        [
+            row.codec,
+            row.classic,
+            f"{row.compared:,}",
+            "none to compare" if pd.isna(row.right) else f"{row.right:.1%}",
+        ]
         for row in compared.itertuples(index=False)
     ]
 

@@ -93,22 +93,29 @@ def regions_with_outcome(tables: Tables) -> pd.DataFrame:
 def right_in_classics(findings: pd.DataFrame) -> pd.DataFrame:
     """Of findings, the share that each classic codec's file of at most the same bytes has right.
 
-    Only findings that every classic codec was asked about and has a file for are compared, or the
-    shares would be of different findings.
+    Of a codec, only findings are compared that all classic codecs asked about it have a file for,
+    or the shares would be of different findings.
 
     Args:
         findings: of :class:`~riskmask.model.prevalence.tables.Tables`.
 
     Returns:
-        Columns codec, classic, compared, right in [0, 1]; sorted by classic, then codec.
+        Columns codec, classic, compared, right in [0, 1] (NaN where nothing can be compared);
+        sorted by classic, then codec.
     """
     columns = [column for column in findings.columns if column.startswith("right ")]
-    known = findings.dropna(subset=columns)
-    return pd.DataFrame(
-        [
-            (codec, column.removeprefix("right "), len(part), part[column].astype(bool).mean())
-            for column in columns
-            for codec, part in known.groupby("codec")
-        ],
-        columns=["codec", "classic", "compared", "right"],
-    )
+    lines = []
+    for codec, part in findings.groupby("codec"):
+        asked = [column for column in columns if part[column].notna().any()]
+        known = part.dropna(subset=asked)
+        lines += [
+            (
+                codec,
+                column.removeprefix("right "),
+                len(known),
+                known[column].astype(bool).mean() if len(known) else np.nan,
+            )
+            for column in asked
+        ]
+    lines.sort(key=lambda line: (line[1], line[0]))
+    return pd.DataFrame(lines, columns=["codec", "classic", "compared", "right"])

@@ -62,8 +62,9 @@ class Predictor:
         self.threads = self._session.threads
         self._largest, self._batches = 1, None
         if batching is not None and batching.largest > 1:
-            self._session.check_batch(2)
-            self._largest = batch_sizes(batching.largest)[-1]
+            for number in batch_sizes(batching.largest)[1:]:
+                self._session.check_batch(number)
+                self._largest = number
             self._batches = TileBatches(self._session.run, batching)
 
     def warm(self, side: int) -> None:

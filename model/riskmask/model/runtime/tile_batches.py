@@ -7,6 +7,7 @@ is nothing to start, to stop or to exchange with the model.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from riskmask.model.runtime.contract import Maps
 
+LOG = logging.getLogger(__name__)
 Pixels = NDArray[np.uint8]
 LARGEST_BATCH = 32
 
@@ -48,12 +50,16 @@ class Batching:
 
 @dataclass(eq=False)
 class _Waiting:
-    """A tile in the queue; its answer or what went wrong, once it is done."""
+    """A tile in the queue; its answer or what went wrong, once it is done.
+
+    ``alone`` once a batch with it has failed: whose tile it was shows one by one.
+    """
 
     tile: Pixels
     release: bool
     check: Callable[[], None]
     rank: tuple[int, int]
+    alone: bool = False
     arrived: float = field(default_factory=time.monotonic)
     maps: Maps | None = None
     error: Exception | None = None
@@ -61,6 +67,10 @@ class _Waiting:
     @property
     def is_done(self) -> bool:
         return self.maps is not None or self.error is not None
+
+    def fits(self, other: _Waiting) -> bool:
+        """Whether the two may be in one batch."""
+        return self.tile.shape == other.tile.shape and not self.alone and not other.alone
 
 
 class TileBatches:
@@ -154,12 +164,13 @@ class TileBatches:
             maps = self._model(
                 np.stack([each.tile for each in batch]), any(each.release for each in batch)
             )
-        except Exception as error:  # noqa: BLE001 - it is the caller's, who raises it
+        except Exception as error:
             if len(batch) == 1:
                 batch[0].error = error
                 return
-            for each in batch:  # whose tile it was that failed shows one by one
-                self._run([each])
+            LOG.warning("a batch of %d tiles failed; they go one by one", len(batch), exc_info=True)
+            for each in batch:  # back into the queue, where checks and ranks count again
+                each.alone = True
             return
         for index, each in enumerate(batch):
             each.maps = {name: values[index : index + 1] for name, values in maps.items()}
@@ -173,7 +184,10 @@ class TileBatches:
                 if not self._waiting:
                     return []
                 first = min(self._waiting, key=lambda each: each.rank)
-                alike = [each for each in self._waiting if each.tile.shape == first.tile.shape]
+                alike = [each for each in self._waiting if each.fits(first)]
+                if first.alone:
+                    alike = [first]
+                    break
                 left = first.arrived + self._wait_seconds - time.monotonic()
                 if len(alike) >= self._sizes[-1] or left <= 0:
                     break
@@ -190,4 +204,5 @@ class TileBatches:
                 each.check()
             except Exception as error:  # noqa: BLE001 - it is the caller's, who raises it
                 each.error = error
+                self._changed.notify_all()  # its caller need not wait for the model
         self._waiting = [each for each in self._waiting if each.error is None]

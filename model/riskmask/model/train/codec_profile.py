@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit
 from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import (
     SCHEMA,
     CodecProfile,
@@ -91,7 +92,7 @@ def write_risk(path: Path, codec: str, description: str, platt: Platt, told: str
         told: on what and by which command, without a full stop.
 
     Raises:
-        ProfileError: the profile that is there breaks its schema.
+        ProfileError: the profile that is there breaks its schema, or is another codec's.
     """
     fitted: dict[str, Any] = {
         "risk_calibration": {
@@ -100,8 +101,11 @@ def write_risk(path: Path, codec: str, description: str, platt: Platt, told: str
         }
     }
     if path.exists():
+        before = CodecProfile.load(path)
+        if before.name != codec:
+            raise ProfileError(f"{path.name} is the profile of {before.name}, not of {codec}")
         # What the levels were fitted on stays true; only the last part was about the risk.
-        levels = CodecProfile.load(path).fitted_on.partition("; ")[0]
+        levels = before.fitted_on.partition("; ")[0]
         return amend_profile_file(path, fitted | {"fitted_on": f"{levels}; risks: {told}"})
     return write_profile_file(
         path,

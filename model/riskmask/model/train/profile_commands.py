@@ -81,7 +81,7 @@ def codec_profile(
     from riskmask.model.data.planes import CONTENTS
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.data.training_set import REFERENCE, load_examples
-    from riskmask.model.runtime.errors import ProfileError, WeightsError
+    from riskmask.model.runtime.errors import ModelError, ProfileError, WeightsError
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.runtime.weights import find_weights
     from riskmask.model.train.calibration import judged_table
@@ -108,7 +108,10 @@ def codec_profile(
         examples = load_examples(labels, codecs=[codec], fonts=fonts or ())
         kept = [example for example in examples if example.for_calibration]
         table = of_contents(judged_table(Predictor(weights.path), kept), contents)
-        fitted = fit_risk(table)
+        try:
+            fitted = fit_risk(table)
+        except ValueError as error:  # too few verdicts
+            raise LabelsError(str(error)) from None
         told = (
             f"{fitted.platt.regions} judged regions ({', '.join(contents)}) of "
             f"{fitted.platt.pictures} pictures kept out of training, detector "
@@ -116,7 +119,7 @@ def codec_profile(
         )
         described = packaged_weights(codec).name if codec in LEARNED else ""
         written = write_risk(out, codec, f"riskmask's own, {described}", fitted.platt, told)
-    except (FileNotFoundError, ValueError, LabelsError, ProfileError, WeightsError) as error:
+    except (FileNotFoundError, LabelsError, ModelError, ProfileError, WeightsError) as error:
         typer.echo(f"codec-profile: {error}", err=True)
         raise typer.Exit(2) from None
     intercepts = ", ".join(f"{value:+.2f}" for value in fitted.platt.intercept)

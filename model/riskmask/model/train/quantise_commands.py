@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from riskmask.model.train.codec_commands import PACKAGED, OutOption
+from riskmask.model.train.codec_commands import OutOption
 
 app = typer.Typer()
 
@@ -21,7 +21,7 @@ def quantise(
     model: Annotated[
         Path | None, typer.Option(help="float32 ONNX detector; default: the packaged one.")
     ] = None,
-    out: OutOption = PACKAGED,
+    out: OutOption = Path("runs/quantised"),
     fonts: Annotated[
         list[Path] | None,
         typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
@@ -44,15 +44,21 @@ def quantise(
 
     try:
         source = model or find_weights().path
+        before = Predictor(source)
         if is_quantised(source):
             raise typer.BadParameter(f"{source.name} is quantised already", param_hint="--model")
-        before = Predictor(source)
+        size_before = source.stat().st_size
         examples = load_examples(labels, codecs=[REFERENCE], fonts=fonts or ())
+        learnt = [example for example in examples if not example.for_calibration]
+        kept = [example for example in examples if example.for_calibration]
+        if not learnt or not kept:
+            raise LabelsError(
+                f"{labels} has {len(learnt)} pictures to take ranges from and {len(kept)} kept out "
+                "of training to measure on; label more"
+            )
     except (FileNotFoundError, LabelsError, ModelError, WeightsError) as error:
         typer.echo(f"quantise: {error}", err=True)
         raise typer.Exit(2) from None
-    learnt = [example for example in examples if not example.for_calibration]
-    kept = [example for example in examples if example.for_calibration]
     order = np.random.default_rng(0).permutation(len(learnt))[:RANGES]
     with tempfile.TemporaryDirectory() as scratch:
         path = quantise_detector(source, (learnt[i].image for i in order), Path(scratch))
@@ -80,7 +86,7 @@ def quantise(
         partial.replace(out / path.name)
     register("detector", out / path.name, before.name)
     typer.echo(
-        f"wrote {out / path.name}, {size / 1e6:.1f} MB for {source.stat().st_size / 1e6:.1f}; AP "
+        f"wrote {out / path.name}, {size / 1e6:.1f} MB for {size_before / 1e6:.1f}; AP "
         f"lost over {len(table)} judged regions of {len(kept)} pictures kept out of training: "
         f"{told}"
     )

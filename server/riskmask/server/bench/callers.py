@@ -76,8 +76,13 @@ class Phase:
 
     @property
     def sent_in_time(self) -> float:
-        """Share of the rate at which calls were due that they were sent at; of an open loop."""
-        last = max((each.begun for each in self.outcomes), default=math.nan)
+        """Share of the rate at which calls were due that they were sent at; of an open loop.
+
+        NaN without any call.
+        """
+        if not self.outcomes:
+            return math.nan
+        last = max(each.begun for each in self.outcomes)
         return (self.ended - self.begun) / max(self.ended - self.begun, last - self.begun)
 
     def seconds(

@@ -40,7 +40,10 @@ class InProcess:
         assert self._process.stdout is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        answer: list[float] = json.loads(self._process.stdout.readline())
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the engine's process has left; what it said stands above")
+        answer: list[float] = json.loads(line)
         return answer
 
 

@@ -92,7 +92,7 @@ async def _measure(service: Service, cores: Cores, report: Report, plan: Plan) -
     if plan.batch_tiles > 1:
         tiles = service.metric("riskmask_batch_tiles_sum")
         batches = service.metric("riskmask_batch_tiles_count")
-        report.add("overload", "tiles in a batch, mean", ratio(tiles, batches), "")
+        report.add("capacity and overload", "tiles in a batch, mean", ratio(tiles, batches), "")
     typer.echo("the service beside its engine")
     wide = round((plan.megapixels * 1e6) ** 0.5)
     await measure_overhead(

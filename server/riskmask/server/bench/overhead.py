@@ -22,7 +22,7 @@ async def measure_overhead(
     """Adds the median of a call and the throughput, over the socket and in process.
 
     Args:
-        address: of a server on these cores with one thread.
+        address: of a server on these cores.
         cores: of the engine in process.
         image: a file that both analyse.
         report: gets the figures.

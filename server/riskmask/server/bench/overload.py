@@ -38,8 +38,8 @@ async def measure_overload(
     seconds: float,
     capacity_seconds: float,
     factor: float,
-) -> float:
-    """Adds the capacity and what is left of it under overload; answers a second at capacity.
+) -> None:
+    """Adds the capacity and what is left of it under overload.
 
     Capacity and nominal latency are those of a closed loop with as many callers as the service has
     places, so that it is never idle and refuses nobody.
@@ -52,10 +52,15 @@ async def measure_overload(
         seconds: of overload.
         capacity_seconds: of the measurement before.
         factor: how many times the capacity is offered.
+
+    Raises:
+        RuntimeError: nothing was answered in the time for the capacity.
     """
     async with connected(address, CONNECTIONS) as stubs:
         alone = await closed_loop(stubs, request, capacity_seconds / 4, callers=1)
         nominal = await closed_loop(stubs, request, capacity_seconds, callers=places)
+        if not nominal.goodput:
+            raise RuntimeError(f"no answer in {capacity_seconds:g} s; allow more --seconds")
         probes: list[bool] = []
         probing = asyncio.create_task(probed(address, PROBE_EVERY, probes))
         offered = nominal.goodput * factor
@@ -67,7 +72,6 @@ async def measure_overload(
     _tell_overload(report, nominal, overload, offered)
     report.add("overload", "health checks", len(probes), "")
     report.hold("overload", "failed health checks", probes.count(False), "", "==", 0)
-    return nominal.goodput
 
 
 def _tell_nominal(report: Report, alone: Phase, nominal: Phase, places: int) -> None:

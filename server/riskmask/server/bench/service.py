@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -46,10 +47,18 @@ class Service:
         return int(found[1]) * 1024
 
     def metric(self, name: str) -> float:
-        """Sum over the labels of one metric, as it is now."""
+        """Sum over the labels of one metric, as it is now.
+
+        Raises:
+            RuntimeError: the server has none of that name.
+        """
         with OPENER.open(self.metrics, timeout=30) as answer:
             text: str = answer.read().decode()
-        values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, flags=re.MULTILINE)
+        values = re.findall(
+            rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", text, flags=re.MULTILINE
+        )
+        if not values:
+            raise RuntimeError(f"the server has no metric {name}")
         return sum(map(float, values))
 
     def stop(self) -> int:
@@ -67,6 +76,8 @@ class Service:
 def running_service(cores: frozenset[int], *flags: str) -> Iterator[Service]:
     """A server over the packaged model, which serves while the context lasts.
 
+    Its options are the flags given; what the environment says of riskmask does not count.
+
     Args:
         cores: that the process may use.
         flags: further ones of ``riskmask serve``.
@@ -77,6 +88,7 @@ def running_service(cores: frozenset[int], *flags: str) -> Iterator[Service]:
     # a socket's path may have 107 bytes, so it lies in a folder with a short name
     with tempfile.TemporaryDirectory(prefix="riskmask-") as folder:
         address, log = f"unix:{folder}/bench.sock", Path(folder, "server.log")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("RISKMASK_")}
         own = ("--address", address, "--metrics-port", "0", *flags)
         with pinned(cores), log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
@@ -84,6 +96,7 @@ def running_service(cores: frozenset[int], *flags: str) -> Iterator[Service]:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                env=environment,
             )
         try:
             assert process.stdout is not None
@@ -93,4 +106,9 @@ def running_service(cores: frozenset[int], *flags: str) -> Iterator[Service]:
             yield Service(address, process, log, said[1].removeprefix("metrics on ").strip())
         finally:
             process.terminate()
-            process.communicate(timeout=LEAVE_SECONDS)
+            try:
+                process.communicate(timeout=LEAVE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                raise

@@ -74,7 +74,7 @@ class Job:
         self._abandoned.set()
 
     def check(self) -> None:
-        """From the thread that works, between two steps.
+        """Between two steps, from the thread that works or one that runs its tiles.
 
         Raises:
             AbandonedError: the caller has gone.
