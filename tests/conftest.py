@@ -335,8 +335,8 @@ def until_busy() -> Callable[[int], None]:
 
 @pytest.fixture(scope="session")
 def slow_jpeg(encode: Callable[..., bytes]) -> bytes:
-    """A picture of 4096x4096 that takes a decoder seconds: 99 scans go over all of it."""
-    content = encode(Image.new("L", (4096, 4096), 77), "JPEG", progressive=True)
+    """A picture of 8192x8192 that takes a decoder seconds: 99 scans go over all of it."""
+    content = encode(Image.new("L", (8192, 8192), 77), "JPEG", progressive=True)
     last = content.rindex(b"\xff\xda")
     more = 99 - content.count(b"\xff\xda")
     return content[:-2] + content[last:-2] * more + content[-2:]

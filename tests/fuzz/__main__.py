@@ -49,7 +49,16 @@ def served(folder: Path, flags: Sequence[str]) -> Iterator[tuple[subprocess.Pope
             yield process, address
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            try:
+                process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                raise
+
+
+# Small files, within the limits on pixels: neither may take a decoder with it, nor all its memory.
+FAULTS = ("DECODER_CRASHED", "OUT_OF_MEMORY")
 
 
 def resident(process: int) -> int:
@@ -77,7 +86,7 @@ def outcome(client: Client, content: bytes) -> tuple[str, bool]:
     try:
         client.analyze(content, masks=["RISK"], timeout=ANSWER_SECONDS)
     except (InvalidRequest, LimitExceeded) as error:
-        return error.reason, error.reason != "DECODER_CRASHED"
+        return error.reason, error.reason not in FAULTS
     except RiskmaskError as error:
         return error.reason, False
     return "OK", True

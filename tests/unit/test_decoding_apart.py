@@ -7,9 +7,11 @@ import io
 import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +162,35 @@ def test_one_that_dies_while_idle_costs_nothing(
         os.kill(process, signal.SIGKILL)
         assert pool.decode(content, LIMITS, Job()).facts.format == "PNG"
     assert losses == [Loss.IDLE] * 2
+
+
+def test_a_signal_to_leave_is_the_server_s_to_heed(
+    pool: DecodingPool, losses: list[Loss], decoders_of: Callable[[int], list[int]]
+) -> None:
+    (process,) = decoders_of(os.getpid())
+    os.kill(process, signal.SIGTERM)
+    content = (EXAMPLES / "notice.png").read_bytes()
+    assert pool.decode(content, LIMITS, Job()).facts.format == "PNG"
+    assert decoders_of(os.getpid()) == [process]
+    assert losses == []
+
+
+def test_an_answer_that_nobody_could_wait_for_is_not_given_to_the_next_image(
+    pool: DecodingPool, losses: list[Loss], encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive, failed = socket.recv_fds, threading.Event()
+
+    def first_without_memory(*arguments: Any) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise MemoryError
+        return receive(*arguments)
+
+    monkeypatch.setattr(socket, "recv_fds", first_without_memory)
+    with pytest.raises(MemoryError):
+        pool.decode(encode(Image.new("L", (70, 9))), LIMITS, Job())
+    assert pool.decode(encode(Image.new("L", (50, 9))), LIMITS, Job()).facts.width == 50
+    assert losses == [Loss.CRASHED]
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["late", "cancelled"])

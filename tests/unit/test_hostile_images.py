@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from riskmask.server.engine.containers import too_many_parts
 from riskmask.server.engine.decode import Limits, decode
 from riskmask.server.engine.errors import (
     CorruptImageError,
@@ -192,9 +193,23 @@ def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused(
         _of_scans(encode, 101),
         # an end of image that stands in a comment ends nothing
         _of_scans(encode, 101).replace(b"\xff\xda", b"\xff\xfe\0\4\xff\xd9\xff\xda", 1),
+        # nor does one before the first scan
+        b"\xff\xd8\xff\xd9" + _of_scans(encode, 101),
     ):
         with pytest.raises(ImageTooLargeError, match="more parts"):
             decode(content)
+
+
+def test_a_flipped_bit_in_coded_data_does_not_make_a_jpeg_one_of_too_many_parts(
+    encode: Callable[..., bytes],
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    content = encode(Image.fromarray(noise), "JPEG", quality=95)
+    data = content.index(b"\xff\xda") + 2000
+    # it looks like the marker of a segment, whose length leads into the midst of coded data
+    damaged = content[:data] + b"\xff\x35" + content[data + 2 :]
+    assert len(damaged) > 100_000
+    assert not too_many_parts(damaged)
 
 
 def test_scans_of_a_second_picture_do_not_count(encode: Callable[..., bytes]) -> None:

@@ -32,7 +32,7 @@ TAKEN: Final = (
     b"taken"  # comes before each answer: whoever dies without it did not die of the image
 )
 LONGEST: Final = 1 << 16
-_NO_ROOM: Final = (errno.ENOMEM, errno.ENOSPC)
+_NO_ROOM: Final = (errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE)
 _SEALS: Final = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 # What decoding raises; MemoryError and what nobody foresaw have words of their own.
 _REFUSALS: Final[dict[str, type[EngineError]]] = {
@@ -100,7 +100,7 @@ def read_answer(message: bytes, descriptors: Sequence[int], limits: Limits) -> D
 
     Raises:
         EngineError: why there is no picture; its class is what decoding raised.
-        MemoryError: the process had not enough of it.
+        MemoryError: the process had not enough of it, or this one has not.
         RuntimeError: decoding failed in a way that nobody foresaw; the process has logged it.
         BrokenAnswer: no answer as it should be.
     """
@@ -112,7 +112,11 @@ def read_answer(message: bytes, descriptors: Sequence[int], limits: Limits) -> D
         facts = ImageFacts(**{**content, "notes": tuple(content["notes"])})
         limits.check_size(facts.width, facts.height)
         return DecodedImage(_pixels(descriptor, facts), facts)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise MemoryError from error
+        raise BrokenAnswer(str(error)) from error
+    except (ValueError, TypeError, KeyError) as error:
         raise BrokenAnswer(str(error)) from error
 
 

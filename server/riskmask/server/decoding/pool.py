@@ -17,7 +17,6 @@ from riskmask.server.engine.job import Job
 from riskmask.server.errors import StartError
 
 START_SECONDS: Final = 60.0
-_FROM_OUTSIDE: Final = (signal.SIGKILL, signal.SIGTERM)
 
 log = logging.getLogger(__name__)
 
@@ -136,13 +135,19 @@ class _Place:
             self._replace(Loss.LATE, "took too long over an image and was killed")
             raise late.cause from None
         except EndedError as ended:
-            killed = ended.number in _FROM_OUTSIDE
+            killed = ended.number == signal.SIGKILL  # no decoder does that to itself
             self._replace(Loss.KILLED if killed else Loss.CRASHED, f"{ended} over an image")
             if killed:
                 raise MemoryError from ended
             raise DecoderCrashedError(
                 "the image made its decoder crash; write the file again with another program"
             ) from ended
+        except BaseException:
+            # An answer that is still to come would be taken for that to the next image.
+            if self._process is not None and self._process.owes_answer:
+                self._process.kill()
+                self._replace(Loss.CRASHED, "owed an answer that could not be waited for")
+            raise
 
     def stop(self) -> None:
         if self._process is not None:

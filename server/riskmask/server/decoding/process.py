@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -69,6 +68,7 @@ class DecodingProcess:
     def __init__(self, memory: int) -> None:
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._ready = False
+        self._owes_answer = False
         with other:
             numbers = (str(other.fileno()), str(memory))
             try:
@@ -90,6 +90,11 @@ class DecodingProcess:
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
+
+    @property
+    def owes_answer(self) -> bool:
+        """Whether the next that it says belongs to an image that it has been sent before."""
+        return self._owes_answer
 
     def wait_until_ready(self, job: Job) -> None:
         """Returns once it can be asked.
@@ -113,6 +118,7 @@ class DecodingProcess:
             LateError: the answer is not wanted any more.
         """
         encoded = memory_file(content)
+        self._owes_answer = True
         try:
             socket.send_fds(self._socket, [write_limits(limits)], [encoded])
         except (BrokenPipeError, ConnectionResetError):
@@ -130,11 +136,12 @@ class DecodingProcess:
 
         Raises:
             EngineError: the image cannot be decoded.
-            MemoryError: within the memory that it has.
+            MemoryError: within the memory that it has, or this process has none for the picture.
             EndedError: it died of it.
             LateError: the answer is not wanted any more.
         """
         with self._received(job) as (message, descriptors):
+            self._owes_answer = False
             try:
                 return read_answer(message, descriptors, limits)
             except BrokenAnswer as error:
@@ -154,7 +161,7 @@ class DecodingProcess:
         end = float("inf")
         while True:
             try:
-                message, descriptors, _, _ = socket.recv_fds(self._socket, LONGEST, 1)
+                message, descriptors, flags, _ = socket.recv_fds(self._socket, LONGEST, 1)
                 break
             except TimeoutError:
                 if (cause := _over(job)) is not None:
@@ -167,6 +174,8 @@ class DecodingProcess:
         if not message:
             raise self._ended()
         try:
+            if flags & socket.MSG_CTRUNC:
+                raise MemoryError("no file descriptor is left for the picture")
             yield message, descriptors
         finally:
             for descriptor in descriptors:
@@ -181,7 +190,7 @@ class DecodingProcess:
             return EndedError("hung up and was killed")
         if code >= 0:
             return EndedError(f"left with status {code}")
-        return EndedError(f"was ended by {signal.Signals(-code).name}", -code)
+        return EndedError(f"was ended by signal {-code}", -code)
 
 
 def _over(job: Job) -> ExpiredError | AbandonedError | None:

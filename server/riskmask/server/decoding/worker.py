@@ -42,6 +42,8 @@ def main(descriptor: int, memory: int) -> int:
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s decoding: %(message)s")
     end_with(sys.stdin.fileno())
+    # Whoever tells a whole group of processes to leave wants the server to answer its calls first.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=descriptor) as server:
         accepted_formats()  # loads a plug-in for HEIF, where there is one
         # as many processes as decode at the same time are there already

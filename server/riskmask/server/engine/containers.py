@@ -84,20 +84,23 @@ def _png_chunks(content: bytes) -> Iterator[int]:
 
 def _jpeg_segments(content: bytes) -> Iterator[int]:
     """Where each marker segment of the first picture begins (ITU-T T.81, annex B.1.1)."""
-    place = 2
+    place, coded = 2, False
     while place + 4 <= len(content):
+        if coded:  # behind the first scan's header only markers count, wherever a length has led
+            marker = _MARKER.search(content, place)
+            if marker is None or marker.start() + 4 > len(content):
+                return
+            place = marker.start()
         yield place
+        kind = content[place + 1]
         if content[place] != 0xFF:  # what does not belong to a segment is skipped
             place += 1
-        elif content[place + 1] == 0xD9:
+        elif kind == 0xD9 and coded:  # before that decoders read on
             return
-        elif content[place + 1] == 0xDA:
-            data = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-            marker = _MARKER.search(content, data)
-            place = len(content) if marker is None else marker.start()
-        elif content[place + 1] in b"\xff\x00\x01\xd0\xd1\xd2\xd3\xd4\xd5\xd6\xd7\xd8":
-            place += 1 if content[place + 1] == 0xFF else 2
+        elif kind in b"\xff\x00\x01\xd0\xd1\xd2\xd3\xd4\xd5\xd6\xd7\xd8\xd9":
+            place += 1 if kind == 0xFF else 2
         else:
+            coded = coded or kind == 0xDA
             place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
 
 
