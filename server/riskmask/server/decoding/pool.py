@@ -12,7 +12,7 @@ from riskmask.server.decoding.loss import Loss
 from riskmask.server.decoding.memory import memory_for
 from riskmask.server.decoding.process import LOOK_SECONDS, DecodingProcess, EndedError, LateError
 from riskmask.server.engine.decode import DecodedImage, Limits
-from riskmask.server.engine.errors import DecoderCrashedError
+from riskmask.server.engine.errors import DecoderCrashedError, ExpiredError
 from riskmask.server.engine.job import Job
 from riskmask.server.errors import StartError
 
@@ -54,14 +54,20 @@ class DecodingPool:
         Raises:
             StartError: they do not get so far.
         """
+        allowed = Job(START_SECONDS)
         try:
             for place in self._places:
                 place.start()
             for place in self._places:
-                place.wait_until_ready(Job(START_SECONDS))
+                place.wait_until_ready(allowed)
         except Exception as error:
             self.close()
-            raise StartError(f"decode_processes: a decoding process {error}") from error
+            why = str(error)
+            if isinstance(error, ExpiredError):
+                why = f"was not ready within {START_SECONDS:g} s"
+            elif isinstance(error, OSError):
+                why = f"could not be started: {error.strerror}"
+            raise StartError(f"decode_processes: a decoding process {why}") from error
 
     def decode(self, content: bytes, limits: Limits, job: Job) -> DecodedImage:
         """As :func:`riskmask.server.engine.decode.decode`, in another process.
