@@ -47,7 +47,7 @@ proto-check: ## check that the stubs match the contract, and lint the contract (
 
 bench: $(TEST) ## time the network inside ONNX Runtime, and decoding in another process
 	$(BIN)/python -m riskmask.model.bench
-	$(BIN)/python -m riskmask.server.bench
+	$(BIN)/python -m riskmask.server.bench.decoding
 
 load: $(TEST) ## offer a server ten times what it can do (ARGS="--seconds 60")
 	$(BIN)/python -m riskmask.server.bench.load $(ARGS)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from riskmask.model.evaluate.judged import RegionTable
-from riskmask.model.evaluate.probability import brier_skill
+from riskmask.model.evaluate.probability import brier_skill, scaled
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.model.train.calibration import Platt, fit_platt
 from riskmask.model.train.codec_commands import PROFILES
-from riskmask.model.train.codec_profile import calibrated, fit_risk, of_contents, write_risk
+from riskmask.model.train.codec_profile import fit_risk, of_contents, write_risk
 
 INTERCEPTS = (1.4, 1.4, 1.0, 1.0, 0.6, 0.6, 0.2, 0.2)
 PLATT = Platt(0.8, INTERCEPTS, 100, 10, (0.1, 0.02), (0.3, 0.4))
@@ -27,7 +27,9 @@ def _table(regions: int, pictures: int = 100) -> RegionTable:
     generator = np.random.default_rng(3)
     logit = np.sort(generator.normal(-1, 2, (regions, 8)), axis=1)[:, ::-1]
     risk = (1 / (1 + np.exp(-logit))).astype(np.float32)
-    changed = generator.random((regions, 1)) < calibrated(risk.astype(float), PLATT)
+    changed = generator.random((regions, 1)) < scaled(
+        risk.astype(float), PLATT.slope, PLATT.intercept
+    )
     return RegionTable(
         image=np.arange(regions) % pictures,
         content=np.where(np.arange(regions) % 3 == 0, "face", "text"),
@@ -56,9 +58,9 @@ def test_each_picture_is_told_by_a_fit_without_it() -> None:
     told = np.empty((len(mixed), 8))
     for picture in range(5):
         own = mixed.image == picture
-        told[own] = calibrated(
-            mixed.scores["riskmask"][own].astype(float), fit_platt(mixed.take(~own))
-        )
+        platt = fit_platt(mixed.take(~own))
+        risk = mixed.scores["riskmask"][own].astype(float)
+        told[own] = scaled(risk, platt.slope, platt.intercept)
     changed = mixed.count[:, None] > np.arange(8)
     assert fitted.skill[1] == pytest.approx(brier_skill(told.ravel(), changed.ravel()))
     assert fitted.skill[1] < fitted.platt.skill[1] - 0.01

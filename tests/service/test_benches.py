@@ -37,6 +37,21 @@ def run(module: str, out: Path, *flags: str) -> tuple[Figures, str]:
     return figures, done.stdout
 
 
+@pytest.mark.slow
+def test_decoding_here_and_apart_is_timed_for_each_format() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "riskmask.server.bench.decoding", "--repeats", "1"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == ["JPEG", "PNG", "WEBP", "AVIF"]
+    assert all("times as long" in line for line in lines)
+
+
 def bars(figures: Figures) -> dict[tuple[str, str], tuple[str, float]]:
     return {key: (row["bar"], row["limit"]) for key, row in figures.items() if row["bar"]}
 

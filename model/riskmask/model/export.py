@@ -41,7 +41,6 @@ def export_detector(
     """
     graph = DetectorGraph(detector, calibration).eval()
     example = torch.zeros(1, 256, 256, 3, dtype=torch.uint8)
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "detector.onnx"
         spatial = {0: "n", 2: "rows", 3: "columns"}
@@ -69,8 +68,13 @@ def export_detector(
             entry.key, entry.value = key, value
         content = model.SerializeToString()
     compare(graph, content)
-    digest = hashlib.sha256(content).hexdigest()
-    target = folder / f"detector-{digest[:8]}.onnx"
+    return write_detector(content, folder)
+
+
+def write_detector(content: bytes, folder: Path) -> Path:
+    """Write an ONNX file's bytes as ``detector-HASH.onnx``, whole or not at all; its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"detector-{hashlib.sha256(content).hexdigest()[:8]}.onnx"
     partial = target.with_suffix(".partial")
     partial.write_bytes(content)
     partial.replace(target)

@@ -8,7 +8,6 @@ a step of 8 bits would be coarse.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,7 +27,8 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-un
 )
 
 from riskmask.model.evaluate.judged import RegionTable
-from riskmask.model.evaluate.precision import CONTESTED, region_precision
+from riskmask.model.evaluate.precision import is_contested, region_precision
+from riskmask.model.export import write_detector
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.contract import INPUT
 from riskmask.model.runtime.tiles import SIDES
@@ -93,14 +93,7 @@ def quantise_detector(path: Path, images: Iterable[NDArray[np.uint8]], folder: P
         model = onnx.load(quantised)
         del model.metadata_props[:]
         model.metadata_props.extend(onnx.load(path).metadata_props)
-        content = model.SerializeToString()
-    digest = hashlib.sha256(content).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"detector-{digest[:8]}.onnx"
-    partial = target.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(target)
-    return target
+        return write_detector(model.SerializeToString(), folder)
 
 
 def head_nodes(model: onnx.ModelProto) -> list[str]:
@@ -118,19 +111,13 @@ def head_nodes(model: onnx.ModelProto) -> list[str]:
             for name in nodes[index].output
             for reader in readers.get(name, [])
         )
-    heads = {
-        index for index, node in enumerate(nodes) if node.op_type == "Conv" and not followed[index]
-    }
-    after = set(heads)
-    for index in sorted(heads):
-        waiting = [index]
-        while waiting:
-            for name in nodes[waiting.pop()].output:
-                for reader in readers.get(name, []):
-                    if reader not in after:
-                        after.add(reader)
-                        waiting.append(reader)
-    return [nodes[index].name for index in sorted(after)]
+    after: set[str] = set()  # what the heads have made, and whatever was made of it
+    excluded = []
+    for node, goes_on in zip(nodes, followed, strict=True):
+        if (node.op_type == "Conv" and not goes_on) or not after.isdisjoint(node.input):
+            after.update(node.output)
+            excluded.append(node.name)
+    return excluded
 
 
 def is_quantised(path: Path) -> bool:
@@ -148,7 +135,7 @@ def lost_precision(table: RegionTable, before: str, after: str) -> dict[int, flo
     lost = {}
     for level in range(ANCHORS):
         share = float((table.count > level).mean()) if len(table) else 0.0
-        if CONTESTED[0] <= share <= CONTESTED[1]:
+        if is_contested(share):
             lost[level] = region_precision(table, before, level) - region_precision(
                 table, after, level
             )

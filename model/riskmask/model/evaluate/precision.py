@@ -47,7 +47,12 @@ class Row:
     @property
     def contested(self) -> bool:
         """Whether 20 to 60% of the judged regions changed."""
-        return CONTESTED[0] <= self.changed <= CONTESTED[1]
+        return is_contested(self.changed)
+
+
+def is_contested(changed: float) -> bool:
+    """Whether a share of changed regions, in [0, 1], makes a level contested: 20 to 60%."""
+    return CONTESTED[0] <= changed <= CONTESTED[1]
 
 
 def evaluate_levels(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,9 +17,18 @@ def logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(clipped / (1 - clipped)))
 
 
-def scaled(probability: NDArray[np.float64], slope: float, intercept: float) -> NDArray[np.float64]:
-    """sigmoid(slope x logit(p) + intercept): Platt scaling."""
-    return np.asarray(1 / (1 + np.exp(-(slope * logit(probability) + intercept))))
+def scaled(
+    probability: NDArray[np.float64], slope: float, intercept: float | Sequence[float]
+) -> NDArray[np.float64]:
+    """sigmoid(slope x logit(p) + intercept): Platt scaling.
+
+    Args:
+        probability: (...) or (..., N) in [0, 1].
+        slope: of the logit.
+        intercept: one for all, or N of them.
+    """
+    raised = slope * logit(probability) + np.asarray(intercept)
+    return np.asarray(1 / (1 + np.exp(-raised)))
 
 
 def calibration_error(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from riskmask.model.data.training_set import Example
 from riskmask.model.evaluate.judged import RegionTable, region_table
-from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit
+from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit, scaled
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.predictor import Predictor
 
@@ -70,7 +70,7 @@ def fit_platt(table: RegionTable) -> Platt:
     slope, intercept = _most_likely(logit(risk), changed)
     if slope <= FLAT:
         raise ValueError("the detector's risk falls where more is changed; it cannot be calibrated")
-    after = np.asarray(1 / (1 + np.exp(-(slope * logit(risk) + intercept))))
+    after = scaled(risk, slope, intercept.tolist())
     return Platt(
         slope=slope,
         intercept=tuple(intercept.tolist()),
@@ -96,8 +96,8 @@ def _most_likely(
 
     def loss(values: NDArray[np.float64]) -> float:
         slope, intercept = split(values)
-        scaled = slope * risk + intercept
-        return float(np.logaddexp(0, np.where(changed, -scaled, scaled)).mean())
+        raised = slope * risk + intercept
+        return float(np.logaddexp(0, np.where(changed, -raised, raised)).mean())
 
     start = np.array([1.0, 0.0, *[0.1] * (ANCHORS - 1)])
     bounds = [(0, None), (None, None), *[(0, None)] * (ANCHORS - 1)]

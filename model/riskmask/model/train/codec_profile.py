@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from riskmask.model.evaluate.judged import RegionTable
-from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit
+from riskmask.model.evaluate.probability import brier_skill, calibration_error, scaled
 from riskmask.model.levels import ANCHORS, FINEST
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import (
@@ -66,19 +65,14 @@ def fit_risk(table: RegionTable) -> RiskFit:
     fold = np.unique(table.image, return_inverse=True)[1] % FOLDS
     for number in range(FOLDS):
         own = fold == number
-        unseen[own] = calibrated(risk[own], fit_platt(table.take(~own)))
+        platt = fit_platt(table.take(~own))
+        unseen[own] = scaled(risk[own], platt.slope, platt.intercept)
     pairs = [(values.ravel(), changed.ravel()) for values in (risk, unseen)]
     return RiskFit(
         platt=fit_platt(table),
         error=(calibration_error(*pairs[0]), calibration_error(*pairs[1])),
         skill=(brier_skill(*pairs[0]), brier_skill(*pairs[1])),
     )
-
-
-def calibrated(risk: NDArray[np.float64], platt: Platt) -> NDArray[np.float64]:
-    """(R, 8) risks at the anchors, calibrated."""
-    scaled = platt.slope * logit(risk) + np.array(platt.intercept)
-    return np.asarray(1 / (1 + np.exp(-scaled)))
 
 
 def write_risk(path: Path, codec: str, description: str, platt: Platt, told: str) -> CodecProfile:

@@ -28,7 +28,6 @@ def quantise(
     ] = None,
 ) -> None:
     """Quantise the detector to 8 bits on training pictures; refused if it loses 0.01 AP."""
-    import shutil
     import tempfile
 
     import numpy as np
@@ -36,6 +35,7 @@ def quantise(
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.data.training_set import REFERENCE, load_examples
     from riskmask.model.evaluate.judged import region_table
+    from riskmask.model.export import write_detector
     from riskmask.model.quantise import is_quantised, lost_precision, quantise_detector
     from riskmask.model.release import register
     from riskmask.model.runtime.errors import ModelError, WeightsError
@@ -79,14 +79,10 @@ def quantise(
                 err=True,
             )
             raise typer.Exit(1)
-        size = path.stat().st_size
-        out.mkdir(parents=True, exist_ok=True)
-        partial = out / f"{path.name}.partial"
-        shutil.copyfile(path, partial)
-        partial.replace(out / path.name)
-    register("detector", out / path.name, before.name)
+        written = write_detector(path.read_bytes(), out)
+    register("detector", written, before.name)
     typer.echo(
-        f"wrote {out / path.name}, {size / 1e6:.1f} MB for {size_before / 1e6:.1f}; AP "
+        f"wrote {written}, {written.stat().st_size / 1e6:.1f} MB for {size_before / 1e6:.1f}; AP "
         f"lost over {len(table)} judged regions of {len(kept)} pictures kept out of training: "
         f"{told}"
     )

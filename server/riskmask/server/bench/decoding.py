@@ -1,4 +1,4 @@
-"""``python -m riskmask.server.bench``: what decoding in another process costs.
+"""``python -m riskmask.server.bench.decoding``: what decoding in another process costs.
 
 The same picture is decoded in this process and in another one, in turn, so that the ratio means
 something on any machine.
