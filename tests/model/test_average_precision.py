@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +12,10 @@ from riskmask.model.codecs.base import Codec
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Example
-from riskmask.model.evaluate.groups import measure_group
 from riskmask.model.evaluate.precision import CONTESTED, Row, block_largest, evaluate_levels
-from riskmask.model.evaluate.rates import LEVELS, RateErrors, measure_rates
-from riskmask.model.evaluate.report import Report, write_markdown
+from riskmask.model.evaluate.rates import LEVELS, measure_rates
 from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import packaged_profiles
 
 Pixels = NDArray[np.uint8]
 
@@ -141,7 +140,8 @@ def test_rates_are_compared_with_real_streams(
     reference: Codec = codec
     picture = astronaut[:70, 200:330]
     example = Example("part", picture, _example().labels, (), "tests")
-    measured = measure_rates(predictor, reference, [example, example])
+    profile = packaged_profiles()["hyperprior"]
+    measured = measure_rates(predictor, reference, profile, [example, example])
     assert measured.errors.shape == (2, len(LEVELS))
     np.testing.assert_array_equal(measured.errors[0], measured.errors[1])
     rate = predictor.predict(picture).rate[LEVELS[1]]
@@ -149,6 +149,8 @@ def test_rates_are_compared_with_real_streams(
     predicted = float((rate * weights).sum()) / (70 * 130)
     real = len(codec.compress(picture, LEVELS[1])) * 8 / (70 * 130)
     assert measured.errors[0, 1] == pytest.approx(abs(predicted - real) / real, rel=1e-5)
+    doubled = measure_rates(predictor, reference, replace(profile, rate_factor=(2,) * 8), [example])
+    assert doubled.errors[0, 1] == pytest.approx(abs(2 * predicted - real) / real, rel=1e-5)
 
 
 def test_a_block_has_the_largest_value_inside() -> None:
@@ -169,34 +171,3 @@ def test_blocks_are_counted_where_the_verdict_is_known() -> None:
     assert row.blocks is not None
     assert row.blocks[64]["right"] == pytest.approx(1.0)  # a word in each block of 64
     assert row.blocks[16]["right"] == pytest.approx(1.0)
-
-
-@pytest.mark.slow
-def test_the_report_shows_every_figure(tmp_path: Path) -> None:
-    examples = [_example() for _ in range(3)]
-    scores = {
-        "riskmask": [_scores(0.9, 0.6, 0.3, 0.1)] * 3,
-        "other": [_scores(0.6, 0.1, 0.3, 0.9)] * 3,
-    }
-    report = Report(
-        detector="tiny",
-        codec="hyperprior",
-        groups=[measure_group("rendered scenes", examples, scores)],
-        rates=RateErrors((0, 2, 4, 6), np.array([[0.1, 0.2, 0.3, 0.4]] * 3)),
-    )
-    out = tmp_path / "docs" / "evaluation.md"
-    write_markdown(report, out)
-    text = out.read_text(encoding="utf-8")
-    assert "## Rendered scenes (3 pictures)" in text
-    assert "median 25.0%" in text
-    pixel, region, small_blocks, large_blocks, text_part = [
-        line for line in text.splitlines() if line.startswith("| 3 |") and "small" not in line
-    ][:4] + [line for line in text.splitlines() if line.startswith("| 3 | text (12)")]
-    assert pixel == "| 3 | 12 | 50% | yes | 1.000 | 0.500 | +0.500 to +0.500 |"
-    assert region == pixel
-    assert small_blocks.startswith("| 3 | 12 | 50% | yes | 1.000 |")
-    assert large_blocks == "| 3 | 12 | 50% | yes | 1.000 | 0.500 |"
-    # Twice the changed area holds both changed words of each picture, or the wrong order's first.
-    assert text_part.startswith("| 3 | text (12) | 6 | (1.000) | (0.500) | +0.500 to +0.500 |")
-    assert "Spearman of predicted and true" in text
-    assert "nan" not in text

@@ -129,7 +129,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
 def test_runs_are_averaged_into_a_run_of_its_own(examples: list[Example], tmp_path: Path) -> None:
     first, second, mean = (tmp_path / name for name in ("first", "second", "mean"))
     one = train_detector(examples, first, SETTINGS).state_dict()
-    other = train_detector(examples, second, SETTINGS, start=first).state_dict()
+    other = train_detector(examples, second, SETTINGS, start=load_trained(first)[0]).state_dict()
     average_runs([first, second], mean)
     network, facts = load_trained(mean)
     assert facts["mean_of"] == ["first", "second"]

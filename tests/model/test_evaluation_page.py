@@ -15,7 +15,7 @@ from riskmask.model.evaluate.gallery import worst_mistakes
 from riskmask.model.evaluate.groups import measure_group
 from riskmask.model.evaluate.page import make_section, write_page
 from riskmask.model.evaluate.rates import RateErrors
-from riskmask.model.evaluate.report import Report
+from riskmask.model.evaluate.report import CodecReport, Report
 from riskmask.model.runtime.safe_text_height import SafeTextHeight
 
 if TYPE_CHECKING:
@@ -61,13 +61,14 @@ def test_the_page_holds_curves_reliability_and_a_gallery(tmp_path: Path, words: 
     }
     group = measure_group("words", examples, scores)
     errors = RateErrors(levels=(0,), errors=np.array([[0.1]]))
-    report = Report("some, sha256 12345678", "hyperprior, sha256 87654321", [group], errors)
+    codec = CodecReport("hyperprior", "version 1", group, [group], errors)
+    report = Report("Evaluation", "some, sha256 12345678", [codec])
     out = tmp_path / "new" / "page.html"
-    write_page(report, [make_section(group, examples, scores)], out)
+    write_page(report, [make_section("hyperprior", group, examples, scores)], out)
     text = " ".join(out.read_text(encoding="utf-8").split())
     assert "text, 32 pixels high, risk" in text
     safe = SafeTextHeight(0.3, (None, *[40.4] * 7), "a test")
-    write_page(report, [make_section(group, examples, scores, safe)], out)
+    write_page(report, [make_section("hyperprior", group, examples, scores, safe)], out)
     text = " ".join(out.read_text(encoding="utf-8").split())
     assert "text, 32 pixels high (most text is kept from 40 on), risk" in text
     # Levels 1 to 7 are contested: one of three words changes there. One drawing more: reliability.

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from riskmask.model.corpus import CALIBRATION_SOURCES, HELD_OUT_SOURCES
+from riskmask.model.data.augmentation import Augmentation
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Batch, Example, Sampler, load_examples
 
@@ -109,7 +110,7 @@ def _unflipped(batch: Batch, row: int) -> dict[str, np.ndarray]:
 def test_exposure_changes_pixels_a_little_and_no_label() -> None:
     example = replace(_example(96, 96), regions=())
     plain = _unflipped(Sampler([example], 96, np.random.default_rng(5)).batch(1), 0)
-    crops = Sampler([example], 96, np.random.default_rng(6), exposure=1.0).batch(30)
+    crops = Sampler([example], 96, np.random.default_rng(6), Augmentation(exposure=1.0)).batch(30)
     shades = set()
     for row in range(30):
         crop = _unflipped(crops, row)
@@ -124,7 +125,7 @@ def test_exposure_changes_pixels_a_little_and_no_label() -> None:
 def test_a_negative_keeps_every_label() -> None:
     example = replace(_example(96, 96), regions=())
     plain = _unflipped(Sampler([example], 96, np.random.default_rng(5)).batch(1), 0)
-    crops = Sampler([example], 96, np.random.default_rng(6), negative=0.5).batch(30)
+    crops = Sampler([example], 96, np.random.default_rng(6), Augmentation(negative=0.5)).batch(30)
     negatives = 0
     for row in range(30):
         crop = _unflipped(crops, row)
@@ -139,9 +140,46 @@ def test_a_negative_keeps_every_label() -> None:
     assert 5 < negatives < 25
 
 
+@pytest.mark.parametrize(
+    ("augmentation", "most"),
+    [(Augmentation(noise=1.0), 2.2), (Augmentation(jpeg=1.0), 8.0)],
+    ids=["noise", "jpeg"],
+)
+def test_noise_and_jpeg_change_pixels_a_little_and_no_label(
+    augmentation: Augmentation, most: float
+) -> None:
+    example = replace(_example(96, 96), regions=())
+    plain = _unflipped(Sampler([example], 96, np.random.default_rng(5)).batch(1), 0)
+    crops = Sampler([example], 96, np.random.default_rng(6), augmentation).batch(30)
+    changed = set()
+    for row in range(30):
+        crop = _unflipped(crops, row)
+        difference = crop["image"].astype(float) - plain["image"]
+        assert 0 < difference.std() < most
+        assert abs(difference.mean()) < 2
+        changed.add(round(difference.std(), 3))
+        for name in ("count", "rate", "kind", "high_impact"):
+            np.testing.assert_array_equal(crop[name], plain[name])
+    assert len(changed) > 5  # not one strength for all
+
+
+def test_other_colours_exchange_red_and_blue_alone() -> None:
+    example = replace(_example(96, 96), regions=())
+    plain = _unflipped(Sampler([example], 96, np.random.default_rng(5)).batch(1), 0)
+    crops = Sampler([example], 96, np.random.default_rng(6), Augmentation(colours=0.5)).batch(30)
+    exchanged = 0
+    for row in range(30):
+        image = _unflipped(crops, row)["image"]
+        same = np.array_equal(image, plain["image"])
+        assert same != np.array_equal(image, plain["image"][::-1])
+        exchanged += not same
+    assert 5 < exchanged < 25
+
+
 def test_the_same_generator_draws_the_same_crops() -> None:
     examples = [_example(320, 320, seed) for seed in range(3)]
-    one, other = (Sampler(examples, 64, np.random.default_rng(9)).batch(6) for _ in range(2))
+    every = Augmentation(exposure=0.5, negative=0.5, colours=0.5, noise=0.5, jpeg=0.5)
+    one, other = (Sampler(examples, 64, np.random.default_rng(9), every).batch(6) for _ in range(2))
     for name, value in vars(one).items():
         assert torch.equal(value, getattr(other, name)), name
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from riskmask.model.corpus import CALIBRATION_SOURCES
+from riskmask.model.data.augmentation import NONE, Augmentation
 from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.planes import STRIDE, LabelMap
@@ -36,6 +37,7 @@ class Example:
         regions: content and polygon of every known region.
         source: where it comes from.
         scale: size of the picture over that of the file it comes from.
+        bpp: of the stream of the codec that ``labels`` is by, at levels 0 to 7.
         others: its planes by each further codec.
     """
 
@@ -45,6 +47,7 @@ class Example:
     regions: tuple[tuple[str, tuple[tuple[float, float], ...]], ...]
     source: str
     scale: float = 1.0
+    bpp: tuple[float, ...] = ()
     others: tuple[LabelMap, ...] = ()
 
     @property
@@ -122,6 +125,17 @@ def load_examples(
         return [_example(*picture, image) for picture, image in zip(pictures, images, strict=True)]
 
 
+def load_folders(
+    folders: Sequence[Path], *, codecs: Collection[str] | None = None, fonts: Sequence[Path] = ()
+) -> list[Example]:
+    """:func:`load_examples` of several folders; a picture of two has the labels of the first."""
+    found: dict[str, Example] = {}
+    for folder in folders:
+        for example in load_examples(folder, codecs=codecs, fonts=fonts):
+            found.setdefault(example.key, example)
+    return list(found.values())
+
+
 def _joined(rows: Sequence[LabelRow]) -> tuple[LabelRow, list[LabelMap]]:
     """The rows of one picture as the first of them and all label maps, the reference's first.
 
@@ -144,7 +158,16 @@ def _joined(rows: Sequence[LabelRow]) -> tuple[LabelRow, list[LabelMap]]:
 
 def _example(row: LabelRow, maps: Sequence[LabelMap], image: NDArray[np.uint8]) -> Example:
     places = tuple((place.content, place.polygon) for place in row.places)
-    return Example(row.key, image, maps[0], places, row.source, row.scale, tuple(maps[1:]))
+    return Example(
+        key=row.key,
+        image=image,
+        labels=maps[0],
+        regions=places,
+        source=row.source,
+        scale=row.scale,
+        bpp=tuple(row.bpp),
+        others=tuple(maps[1:]),
+    )
 
 
 class Sampler:
@@ -157,8 +180,7 @@ class Sampler:
         examples: labelled pictures.
         size: side of a crop in pixels, a multiple of 32.
         generator: of all choices.
-        exposure: share of the crops that are made a little brighter or darker.
-        negative: share of the crops that are turned into their negative.
+        augmentation: what is done to the crops' pixels.
     """
 
     def __init__(
@@ -166,14 +188,12 @@ class Sampler:
         examples: Sequence[Example],
         size: int,
         generator: np.random.Generator,
-        exposure: float = 0.0,
-        negative: float = 0.0,
+        augmentation: Augmentation = NONE,
     ) -> None:
         self._examples = examples
         self._size = size
         self._generator = generator
-        self._exposure = exposure
-        self._negative = negative
+        self._augmentation = augmentation
         judged = [bool((e.labels.valid & e.labels.present).any()) for e in examples]
         weight = np.where(judged, 1.0, 0.35)
         self._weights = weight / weight.sum()
@@ -198,12 +218,7 @@ class Sampler:
             return _window(plane, y, x, cells)
 
         image = _window(np.moveaxis(example.image, 2, 0), top, left, size, edge=True)
-        if self._generator.random() < self._exposure:
-            image = self._exposed(image)
-        if self._generator.random() < self._negative:
-            # The codec treats it alike (over 14 pictures and three levels 1.8% more rate, 0.05 dB
-            # less), and light text on dark is as legible as dark on light.
-            image = 255 - image
+        image = self._augmentation.apply(image, self._generator)
         planes: tuple[NDArray[Any], ...] = (
             image,
             cut(labels.risk_count()),
@@ -224,15 +239,6 @@ class Sampler:
             return example.labels
         every = (example.labels, *example.others)
         return every[self._generator.integers(len(every))]
-
-    def _exposed(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The picture a little brighter or darker, which no verdict and hardly a rate depends on.
-
-        A stronger gain would not be true to the labels: it acts like another quantiser step.
-        """
-        gain, offset = self._generator.uniform(0.94, 1.06), self._generator.uniform(-20, 20)
-        values = (image.astype(np.float32) - 127.5) * gain + 127.5 + offset
-        return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
     def _place(self, example: Example) -> tuple[int, int]:
         """Top and left of a crop, on the codec's grid."""

@@ -29,6 +29,7 @@ class Section:
     """What the page shows of one group of pictures.
 
     Attributes:
+        codec: whose verdicts these are.
         group: its figures.
         rows: cells of the table, a row per level at which something changed.
         curves: SVG of precision and recall at each contested level.
@@ -36,6 +37,7 @@ class Section:
         galleries: a title and its exhibits.
     """
 
+    codec: str
     group: Group
     rows: Sequence[Mapping[str, str]]
     curves: Sequence[str]
@@ -44,6 +46,7 @@ class Section:
 
 
 def make_section(
+    codec: str,
     group: Group,
     examples: Sequence[Example],
     scores: Mapping[str, Sequence[Scores]],
@@ -52,6 +55,7 @@ def make_section(
     """Draw what belongs to a measured group; the first method is the one in question.
 
     Args:
+        codec: whose verdicts the group has.
         group: its figures.
         examples: labelled pictures.
         scores: by method, for each picture a map per level or one for all.
@@ -75,6 +79,7 @@ def make_section(
             for title, mistake in sorts
         ]
     return Section(
+        codec,
         group,
         [_cells(row) for row in group.rows if row.changed],
         [precision_recall_svg(table, level) for level in contested],

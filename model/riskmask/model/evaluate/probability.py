@@ -18,16 +18,18 @@ def logit(probability: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def scaled(
-    probability: NDArray[np.float64], slope: float, intercept: float | Sequence[float]
+    probability: NDArray[np.float64],
+    slope: float | Sequence[float],
+    intercept: float | Sequence[float],
 ) -> NDArray[np.float64]:
     """sigmoid(slope x logit(p) + intercept): Platt scaling.
 
     Args:
         probability: (...) or (..., N) in [0, 1].
-        slope: of the logit.
-        intercept: one for all, or N of them.
+        slope: of the logit; one for all, or N of them.
+        intercept: likewise.
     """
-    raised = slope * logit(probability) + np.asarray(intercept)
+    raised = np.asarray(slope) * logit(probability) + np.asarray(intercept)
     return np.asarray(1 / (1 + np.exp(-raised)))
 
 

@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from riskmask.model.codecs.base import Codec
 from riskmask.model.data.training_set import CELL, Example
+from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import CodecProfile
 
 LEVELS = (0, 2, 4, 6)
 
@@ -29,26 +31,34 @@ class RateErrors:
         return float(np.median(self.errors))
 
 
-def measure_rates(predictor: Predictor, codec: Codec, examples: Sequence[Example]) -> RateErrors:
-    """Write real streams of every picture at four levels and compare their sizes."""
+def measure_rates(
+    predictor: Predictor, codec: Codec, profile: CodecProfile, examples: Sequence[Example]
+) -> RateErrors:
+    """Write real streams of every picture at four levels and compare their sizes.
+
+    Args:
+        predictor: of the rate map.
+        codec: that writes the streams.
+        profile: of the same codec, whose rate factors apply.
+        examples: pictures.
+    """
     errors = []
-    for example in tqdm(examples, desc="real streams", unit="image"):
-        height, width = example.image.shape[:2]
-        rate = predictor.predict(example.image).rate
-        cells = _coverage(height, width)
+    for example in tqdm(examples, desc=f"{codec.name}: streams", unit="image"):
+        predicted = whole_rate(predictor.predict(example.image)) * np.array(profile.rate_factor)
+        pixels = example.image.shape[0] * example.image.shape[1]
         row = []
         for level in LEVELS:
-            predicted = float((rate[level] * cells).sum()) / (height * width)
-            real = len(codec.compress(example.image, level)) * 8 / (height * width)
-            row.append(abs(predicted - real) / real)
+            real = len(codec.compress(example.image, level)) * 8 / pixels
+            row.append(abs(predicted[level] - real) / real)
         errors.append(row)
     return RateErrors(LEVELS, np.array(errors))
 
 
-def _coverage(height: int, width: int) -> NDArray[np.float64]:
-    """Pixels of the image inside each 16x16 cell."""
+def whole_rate(predicted: Prediction) -> NDArray[np.float64]:
+    """(8,) bits per pixel of the whole image by the rate map, cells counted by their pixels."""
     rows, columns = (
         np.minimum(length - np.arange(0, length, CELL), CELL).astype(np.float64)
-        for length in (height, width)
+        for length in (predicted.height, predicted.width)
     )
-    return np.outer(rows, columns)
+    inside = np.outer(rows, columns)
+    return np.asarray((predicted.rate * inside).sum(axis=(1, 2)) / inside.sum())

@@ -1,4 +1,4 @@
-"""The evaluation as one Markdown page."""
+"""The evaluation as one Markdown page, and every figure behind it as CSV."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from riskmask.model.evaluate.groups import FEWEST, Group
+from riskmask.model.evaluate.bars import Bar, held_against
+from riskmask.model.evaluate.groups import FEWEST, Group, Part
 from riskmask.model.evaluate.precision import Row
 from riskmask.model.evaluate.rates import RateErrors
 from riskmask.model.evaluate.safety import Figure
@@ -17,84 +18,138 @@ _METHOD = [
     "A level is contested where 20 to 60% of the judged regions change. Average precision (AP) of",
     "the map against the annotators' verdict: over all pixels of which the verdict is known; over",
     "blocks of 16 and 64 pixels, each with the largest value inside, as encoders see it; and over",
-    "judged regions, each scored by the 95th percentile of the map inside. Differences are",
-    "riskmask's AP minus the best baseline's, as 95% bootstrap intervals over images (200",
-    "resamples).",
+    "judged regions, each scored by the 95th percentile of the map inside. In brackets: 95%",
+    "bootstrap intervals over images (200 resamples); those of a difference are paired.",
     "",
     "Recall: the changed regions that are found when all that is flagged is at most twice the",
-    f"changed area (widened by 8 pixels). A figure on fewer than {FEWEST} regions is in brackets.",
+    f"changed area (widened by 8 pixels). A figure on fewer than {FEWEST} regions is in",
+    "brackets, and is not held against a bar.",
+    "",
+    "The best baseline is the best of edge energy, local entropy, spectral-residual saliency, a",
+    "text detector (RapidOCR's DBNet), the same with a face detector (YuNet), those two with text",
+    "weighted by its height, and a constant; of each figure anew, on the pictures that it is",
+    "measured on.",
 ]
 
 
 @dataclass(frozen=True)
-class Report:
-    """Everything the page says."""
+class CodecReport:
+    """What was measured for one codec.
 
-    detector: str
+    Attributes:
+        codec: its name.
+        profile: version of its profile, and what that was fitted on.
+        every: all of its pictures with judged regions, which the bars are about.
+        groups: the same by sort.
+        rates: of whole images; None where no streams were written.
+    """
+
     codec: str
+    profile: str
+    every: Group
     groups: Sequence[Group]
-    rates: RateErrors
+    rates: RateErrors | None
 
 
-def write_markdown(report: Report, out: Path) -> None:
-    """Write the page."""
+@dataclass(frozen=True)
+class Report:
+    """Everything the page says: its title, the detector, and one part for each codec."""
+
+    title: str
+    detector: str
+    codecs: Sequence[CodecReport]
+
+
+def write_markdown(report: Report, out: Path, figures: str) -> None:
+    """Write the page.
+
+    Args:
+        report: measured.
+        out: of the page.
+        figures: name of the file beside it that has every figure.
+    """
     lines = [
-        "# Evaluation",
+        f"# {report.title}",
         "",
         "Made by `python -m riskmask.model.evaluate` on sources, icon families and typefaces that",
-        "training never saw.",
-        "",
-        f"Detector: {report.detector}. Codec: {report.codec}.",
+        f"training never saw. Detector: {report.detector}. Every method's figures are in",
+        f"[{figures}]({figures}).",
         "",
         *_METHOD,
+        "",
+        "## What it has to reach",
+        "",
+        *_bars(report),
     ]
-    for group in report.groups:
-        lines += ["", f"## {group.name.capitalize()} ({group.pictures} pictures)"]
-        lines += ["", "Average precision over pixels:", ""]
-        lines += _table(group.rows, [(r.pixel, r.interval) for r in group.rows])
-        lines += ["", "Average precision over judged regions:", ""]
-        lines += _table(group.rows, [(r.region, r.region_interval) for r in group.rows])
-        for side in group.rows[0].blocks or ():
-            lines += ["", f"Average precision over blocks of {side}x{side}:", ""]
-            lines += _table(group.rows, [((r.blocks or {})[side], None) for r in group.rows])
-        if group.parts:
-            lines += ["", "Contested levels, by content and size (`small`: under 0.4% of the", ""]
-            lines[-2] += " picture): region AP and recall:"
-            lines += _parts(group)
-        lines += ["", *_safety(group)]
-    lines += ["", "## Predicted rate", "", *_rates(report.rates)]
+    for part in report.codecs:
+        lines += ["", f"## {part.codec}", "", f"Profile: {part.profile}."]
+        for group in part.groups:
+            lines += ["", f"### {group.name.capitalize()} ({group.pictures} pictures)", ""]
+            lines += _levels(group.rows)
+            if group.parts:
+                lines += ["", "Contested levels, by content and size (`small`: under 0.4% of the"]
+                lines += ["picture):", "", *_parts(group.parts)]
+            lines += ["", *_safety(group)]
+        if part.rates is not None:
+            lines += ["", "### Predicted rate", "", *_rates(part.rates)]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _table(
-    rows: Sequence[Row],
-    figures: Sequence[tuple[Mapping[str, float], tuple[float, float] | None]],
-) -> list[str]:
-    methods = list(figures[0][0])
-    heads = ["level", "regions", "changed", "contested", *methods]
-    heads += ["difference"] if figures[0][1] else []
+def _bars(report: Report) -> list[str]:
+    lines = []
+    for part in report.codecs:
+        every = part.every
+        regions = every.safety.regions
+        lines += [f"{part.codec}, all {every.pictures} pictures, {regions} judged regions:", ""]
+        lines += _head(["figure", "wanted", "measured", ""])
+        for bar in held_against(every, part.rates):
+            lines.append(
+                f"| {bar.name} | {bar.wanted} | {_with_interval(Figure(bar.value, bar.interval))} "
+                f"| {_outcome(bar)} |"
+            )
+        lines.append("")
+    return lines[:-1]
+
+
+def _outcome(bar: Bar) -> str:
+    if bar.met is None:
+        return "too few regions"
+    return "met" if bar.met else "**missed**"
+
+
+def _levels(rows: Sequence[Row]) -> list[str]:
+    heads = ["level", "regions", "changed", "contested"]
+    heads += ["region AP", "best baseline", "difference", "pixel AP", "best baseline", "difference"]
+    sides = list(rows[0].blocks or ())
+    for side in sides:
+        heads += [f"AP of {side}x{side}", "best baseline"]
     lines = _head(heads)
-    for row, (precision, interval) in zip(rows, figures, strict=True):
+    for row in rows:
+        if not row.changed:
+            continue
         cells = [str(row.level), str(row.regions), f"{row.changed:.0%}"]
         cells.append("yes" if row.contested else "")
-        cells += [_figure(precision[m]) for m in methods]
-        cells += [_difference(interval)] if interval else []
+        cells += [*_own_and_best(row.region), _interval(row.region_interval)]
+        cells += [*_own_and_best(row.pixel), _interval(row.interval)]
+        for side in sides:
+            cells += _own_and_best((row.blocks or {})[side])
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 
-def _parts(group: Group) -> list[str]:
-    methods = list(group.parts[0].precision)
-    heads = ["level", "regions", "of them changed"]
-    heads += [f"AP, {m}" for m in methods] + ["difference"] + [f"recall, {m}" for m in methods]
-    lines = _head(heads)
-    for part in group.parts:
-        few = part.regions < FEWEST
+def _parts(parts: Sequence[Part]) -> list[str]:
+    heads = ["level", "regions", "of them changed", "region AP", "best baseline", "difference"]
+    lines = _head([*heads, "recall", "best baseline"])
+    for part in parts:
+        own, *others = part.recall.values()
+        best = max(others, key=lambda figure: figure.value) if others else None
         cells = [str(part.level), f"{part.name} ({part.regions})", str(part.changed)]
-        cells += [_bracketed(_figure(part.precision[m]), few) for m in methods]
-        cells.append(_difference(part.interval))
-        cells += [_bracketed(_figure(part.recall[m].value), few) for m in methods]
+        few = part.regions < FEWEST
+        cells += [_bracketed(cell, few) for cell in _own_and_best(part.precision)]
+        cells.append(_interval(part.interval))
+        cells.append(_bracketed(_with_interval(own), few))
+        cells.append("" if best is None else _bracketed(f"{best.value:.3f}", few))
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -125,6 +180,16 @@ def _head(heads: Sequence[str]) -> list[str]:
     return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
 
 
+def _own_and_best(precision: Mapping[str, float]) -> list[str]:
+    """The first method's figure, and the best other's with its name."""
+    own, *_ = precision.values()
+    others = {name: value for name, value in list(precision.items())[1:] if not np.isnan(value)}
+    if not others:
+        return [_figure(own), ""]
+    best = max(others, key=lambda name: others[name])
+    return [_figure(own), f"{_figure(others[best])} ({best})"]
+
+
 def _figure(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.3f}"
 
@@ -133,7 +198,7 @@ def _bracketed(text: str, few: bool) -> str:
     return f"({text})" if few and text else text
 
 
-def _difference(interval: tuple[float, float]) -> str:
+def _interval(interval: tuple[float, float]) -> str:
     low, high = interval
     return "" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}"
 
@@ -142,4 +207,5 @@ def _with_interval(figure: Figure) -> str:
     if np.isnan(figure.value):
         return "not defined"
     low, high = figure.interval
-    return f"{figure.value:.3f} ({low:.3f} to {high:.3f})"
+    told = "" if np.isnan(low) else f" ({low:.3f} to {high:.3f})"
+    return f"{figure.value:.3f}{told}"

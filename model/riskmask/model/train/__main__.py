@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riskmask.model.train import codec_commands, profile_commands, quantise_commands
-from riskmask.model.train.codec_commands import PACKAGED, OutOption
+from riskmask.model.train.codec_commands import PACKAGED, FoldersOption, OutOption
 
 if TYPE_CHECKING:
     from riskmask.model.train.calibration import Platt
@@ -39,7 +39,7 @@ RunOption = Annotated[Path, typer.Option("--run", help="Folder of checkpoint and
 
 @app.command()
 def detector(
-    labels: LabelsOption = Path("runs/labels"),
+    labels: FoldersOption = None,
     run: RunOption = Path("runs/detector"),
     out: OutOption = PACKAGED,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 9_000,
@@ -48,29 +48,55 @@ def detector(
     rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 2e-3,
     decay: Annotated[float, typer.Option(help="Weight decay.")] = 1e-2,
     start: Annotated[
-        Path | None, typer.Option(help="Folder of another run, whose weights to begin with.")
+        Path | None,
+        typer.Option(
+            help="What to begin with: the folder of another run, or the ONNX file of a float32 "
+            "detector."
+        ),
+    ] = None,
+    codec: Annotated[
+        list[str] | None,
+        typer.Option(help="Codec whose labels to learn, repeatable; default: all in the labels."),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     bf16: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = False,
     fonts: FontsOption = None,
 ) -> None:
     """Train the detector on labels and export it; continues a run that was cut off."""
-    from riskmask.model.data.training_set import load_examples
+    from riskmask.model.data.shards import LabelsError
+    from riskmask.model.data.training_set import load_folders
     from riskmask.model.export import export_detector
     from riskmask.model.release import register
     from riskmask.model.train.detector import DetectorTraining, train_detector
+    from riskmask.model.train.exported import NotADetectorError
+    from riskmask.model.train.starts import start_network
 
     settings = DetectorTraining(
-        steps=steps, batch=batch, crop=crop, rate=rate, decay=decay, device=device, bf16=bf16
+        steps=steps,
+        batch=batch,
+        crop=crop,
+        rate=rate,
+        decay=decay,
+        codecs=tuple(codec or ()),
+        started_from="" if start is None else start.name,
+        device=device,
+        bf16=bf16,
     )
-    every = load_examples(labels, fonts=fonts or ())
-    network = train_detector(
-        [example for example in every if not example.for_calibration],
-        run,
-        settings,
-        start=start,
-        held_out=[example for example in every if example.for_calibration],
-    )
+    try:
+        every = load_folders(
+            labels or [Path("runs/labels")], codecs=codec or None, fonts=fonts or ()
+        )
+        learnt = [example for example in every if not example.for_calibration]
+        network = train_detector(
+            learnt,
+            run,
+            settings,
+            start=None if start is None else start_network(start, learnt),
+            held_out=[example for example in every if example.for_calibration],
+        )
+    except (FileNotFoundError, LabelsError, NotADetectorError) as error:
+        typer.echo(f"detector: {error}", err=True)
+        raise typer.Exit(2) from None
     register("detector", export_detector(network, out, DETECTOR_NAME), DETECTOR_NAME)
 
 
@@ -93,7 +119,7 @@ def average(
 
 @app.command()
 def calibrate(
-    labels: LabelsOption = Path("runs/labels"),
+    labels: FoldersOption = None,
     run: RunOption = Path("runs/detector"),
     out: OutOption = PACKAGED,
     fonts: FontsOption = None,
@@ -102,7 +128,7 @@ def calibrate(
     import tempfile
     from dataclasses import asdict
 
-    from riskmask.model.data.training_set import REFERENCE, load_examples
+    from riskmask.model.data.training_set import REFERENCE, load_folders
     from riskmask.model.export import export_detector
     from riskmask.model.release import register
     from riskmask.model.runtime.predictor import Predictor
@@ -110,7 +136,8 @@ def calibrate(
     from riskmask.model.train.detector import load_trained
 
     network, _ = load_trained(run)
-    labelled = load_examples(labels, codecs=[REFERENCE], fonts=fonts or ())
+    folders = labels or [Path("runs/labels")]
+    labelled = load_folders(folders, codecs=[REFERENCE], fonts=fonts or ())
     examples = [example for example in labelled if example.for_calibration]
     with tempfile.TemporaryDirectory() as scratch:
         predictor = Predictor(export_detector(network, Path(scratch), DETECTOR_NAME))

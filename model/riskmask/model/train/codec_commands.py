@@ -12,6 +12,14 @@ PROFILES = Path(__file__).parents[1] / "profiles"
 PATCH = 160
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder of the weights and manifest.")]
+FoldersOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--labels",
+        help="Folder of labels, repeatable; of a picture in two the first counts; "
+        "default: runs/labels.",
+    ),
+]
 CorpusOption = Annotated[
     Path | None, typer.Option("--corpus", help="Corpus folder; default: RISKMASK_CORPUS.")
 ]

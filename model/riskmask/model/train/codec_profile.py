@@ -2,17 +2,20 @@
 
 Codecs of the registry take the level itself as their quality, at which their mean log-bpp is the
 reference codec's by definition. What is left to fit is the risk: one slope on its logit, and an
-intercept for each level (:mod:`riskmask.model.train.calibration`).
+intercept for each level (:mod:`riskmask.model.train.calibration`); and the factors on the rate map,
+since of the pictures at hand a codec may take more or less than of those that the levels are
+defined by.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.evaluate.probability import brier_skill, calibration_error, scaled
@@ -75,7 +78,40 @@ def fit_risk(table: RegionTable) -> RiskFit:
     )
 
 
-def write_risk(path: Path, codec: str, description: str, platt: Platt, told: str) -> CodecProfile:
+@dataclass(frozen=True)
+class RateFit:
+    """Factors on the predicted rate of whole pictures, and what they gain.
+
+    Attributes:
+        factor: of the eight anchors, the median over pictures of real over predicted bpp.
+        error: median relative error over pictures and anchors, before and after.
+    """
+
+    factor: tuple[float, ...]
+    error: tuple[float, float]
+
+
+def fit_rates(predicted: NDArray[np.float64], real: NDArray[np.float64]) -> RateFit:
+    """Fit the factors.
+
+    Args:
+        predicted, real: (N, 8) bits per pixel of whole pictures, over 0.
+    """
+    factor = np.median(real / predicted, axis=0)
+    before, after = (
+        float(np.median(abs(p - real) / real)) for p in (predicted, predicted * factor)
+    )
+    return RateFit(tuple(factor.tolist()), (before, after))
+
+
+def write_risk(
+    path: Path,
+    codec: str,
+    description: str,
+    platt: Platt,
+    told: str,
+    rate_factor: Sequence[float] | None = None,
+) -> CodecProfile:
     """Put the calibration into a profile; where there is none yet, levels are its quality.
 
     Args:
@@ -84,6 +120,7 @@ def write_risk(path: Path, codec: str, description: str, platt: Platt, told: str
         description: which encoder, in words; for a new profile.
         platt: fitted.
         told: on what and by which command, without a full stop.
+        rate_factor: of the eight anchors; None leaves them as they are.
 
     Raises:
         ProfileError: the profile that is there breaks its schema, or is another codec's.
@@ -94,6 +131,8 @@ def write_risk(path: Path, codec: str, description: str, platt: Platt, told: str
             "intercept": [round(value, 4) for value in platt.intercept],
         }
     }
+    if rate_factor is not None:
+        fitted["rate_factor"] = [round(value, 4) for value in rate_factor]
     if path.exists():
         before = CodecProfile.load(path)
         if before.name != codec:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from riskmask.model.data.augmentation import Augmentation
 from riskmask.model.data.training_set import Batch, Example, Sampler
 from riskmask.model.detector import DEFAULT_SHAPE, Detector, DetectorShape, Logits
 from riskmask.model.levels import ANCHORS
@@ -32,6 +33,7 @@ LOWEST_RATE = 1e-3  # bits per pixel of a cell; below it nothing is told apart
 LOG_STEPS = 100  # means of so many steps make a line of the log
 CHECK_STEPS = 1000  # so often the loss on pictures kept out of training is taken
 CHECK_BATCHES = 24
+AUGMENTATION = Augmentation(exposure=0.5, negative=0.3, colours=0.2, noise=0.2, jpeg=0.3)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ class DetectorTraining:
         rate: peak learning rate of AdamW.
         decay: weight decay.
         region_weight: weight of a pixel inside a judged region; the background has 1.
-        exposure: share of the crops that are made a little brighter or darker.
-        negative: share of the crops that are turned into their negative.
+        codecs: whose labels are learnt; none for all that there are.
+        started_from: name of what the run begins with, for the card; empty for random weights.
+        augmentation: of the crops.
         seed: of batches and weights.
         device: ``auto``, ``cpu`` or ``cuda``.
         bf16: run the network in bfloat16.
@@ -59,8 +62,9 @@ class DetectorTraining:
     rate: float = 2e-3
     decay: float = 1e-2
     region_weight: float = 4.0
-    exposure: float = 0.5
-    negative: float = 0.3
+    codecs: tuple[str, ...] = ()
+    started_from: str = ""
+    augmentation: Augmentation = AUGMENTATION
     seed: int = 0
     device: str = "auto"
     bf16: bool = False
@@ -72,7 +76,7 @@ def train_detector(
     folder: Path,
     settings: DetectorTraining,
     shape: DetectorShape = DEFAULT_SHAPE,
-    start: Path | None = None,
+    start: Detector | None = None,
     held_out: Sequence[Example] = (),
 ) -> Detector:
     """Train, or continue the run in ``folder``; returns the averaged network on the CPU.
@@ -82,7 +86,7 @@ def train_detector(
         folder: of the checkpoint (``detector.pt``) and the log (``detector.jsonl``).
         settings: of the run; a continued run must have the same, but for its number of steps.
         shape: of the network.
-        start: folder of another run, whose averaged weights this one begins with.
+        start: network whose weights a new run begins with; default: random ones.
         held_out: pictures that are not trained on; the averaged network's loss on crops of them,
             always the same ones, is logged beside the training loss.
     """
@@ -92,7 +96,7 @@ def train_detector(
     network = Detector(shape)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if start is not None:
-        network.load_state_dict(load_trained(start)[0].state_dict())
+        network.load_state_dict(start.state_dict())
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.rate, weight_decay=settings.decay
     )
@@ -106,7 +110,7 @@ def train_detector(
         average.state = saved["average"]
         generator.bit_generator.state = saved["generator"]
         first, seconds = saved["step"], saved["seconds"]
-    sampler = Sampler(examples, settings.crop, generator, settings.exposure, settings.negative)
+    sampler = Sampler(examples, settings.crop, generator, settings.augmentation)
     checks = _crops(held_out, settings)
 
     network.train()
@@ -162,7 +166,7 @@ def train_detector(
 
 
 def _crops(examples: Sequence[Example], settings: DetectorTraining) -> list[Batch]:
-    """The same crops for every run of these settings, neither exposed nor negated."""
+    """The same crops for every run of these settings, not augmented."""
     if not examples:
         return []
     sampler = Sampler(examples, settings.crop, np.random.default_rng(settings.seed))

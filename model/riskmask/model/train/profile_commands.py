@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from riskmask.model.train.codec_commands import PROFILES
+from riskmask.model.train.codec_commands import PROFILES, FoldersOption
 
 app = typer.Typer()
 
@@ -60,7 +60,10 @@ def safe_text_height(
 @app.command()
 def codec_profile(
     codec: Annotated[str, typer.Option(help="Name of the codec in the labels.")],
-    labels: Annotated[Path, typer.Option(help="Folder of labels.")] = Path("runs/labels"),
+    labels: FoldersOption = None,
+    model: Annotated[
+        Path | None, typer.Option(help="ONNX detector; default: the packaged one.")
+    ] = None,
     content: Annotated[
         list[str] | None,
         typer.Option(
@@ -76,16 +79,19 @@ def codec_profile(
         typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
     ] = None,
 ) -> None:
-    """Fit a codec's risks on pictures kept out of training, and write them into its profile."""
+    """Fit a codec's risks and rates on pictures kept out of training, into its profile."""
+    import numpy as np
+
     from riskmask.model.codecs import LEARNED, packaged_weights
     from riskmask.model.data.planes import CONTENTS
     from riskmask.model.data.shards import LabelsError
-    from riskmask.model.data.training_set import REFERENCE, load_examples
+    from riskmask.model.data.training_set import REFERENCE, load_folders
+    from riskmask.model.evaluate.rates import whole_rate
     from riskmask.model.runtime.errors import ModelError, ProfileError, WeightsError
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.runtime.weights import find_weights
     from riskmask.model.train.calibration import judged_table
-    from riskmask.model.train.codec_profile import fit_risk, of_contents, write_risk
+    from riskmask.model.train.codec_profile import fit_rates, fit_risk, of_contents, write_risk
 
     contents = content or list(CONTENTS)
     for name in contents:
@@ -104,10 +110,11 @@ def codec_profile(
             raise ProfileError(
                 f"there is no {out.name} yet; fit its levels first, with train classic-profile"
             )
-        weights = find_weights()
-        examples = load_examples(labels, codecs=[codec], fonts=fonts or ())
+        predictor = Predictor(model or find_weights().path)
+        folders = labels or [Path("runs/labels")]
+        examples = load_folders(folders, codecs=[codec], fonts=fonts or ())
         kept = [example for example in examples if example.for_calibration]
-        table = of_contents(judged_table(Predictor(weights.path), kept), contents)
+        table = of_contents(judged_table(predictor, kept), contents)
         try:
             fitted = fit_risk(table)
         except ValueError as error:  # too few verdicts
@@ -115,10 +122,22 @@ def codec_profile(
         told = (
             f"{fitted.platt.regions} judged regions ({', '.join(contents)}) of "
             f"{fitted.platt.pictures} pictures kept out of training, detector "
-            f"{weights.sha256[:8]}, by python -m riskmask.model.train codec-profile --codec {codec}"
+            f"{predictor.sha256[:8]}, by python -m riskmask.model.train codec-profile "
+            f"--codec {codec}"
         )
-        described = packaged_weights(codec).name if codec in LEARNED else ""
-        written = write_risk(out, codec, f"riskmask's own, {described}", fitted.platt, told)
+        described, rates = "", None
+        if codec in LEARNED:
+            described = packaged_weights(codec).name
+            predicted = np.array([whole_rate(predictor.predict(each.image)) for each in kept])
+            rates = fit_rates(predicted, np.array([example.bpp for example in kept]))
+        written = write_risk(
+            out,
+            codec,
+            f"riskmask's own, {described}",
+            fitted.platt,
+            told,
+            None if rates is None else rates.factor,
+        )
     except (FileNotFoundError, LabelsError, ModelError, ProfileError, WeightsError) as error:
         typer.echo(f"codec-profile: {error}", err=True)
         raise typer.Exit(2) from None
@@ -129,4 +148,10 @@ def codec_profile(
         f"{fitted.error[1]:.3f} after; Brier skill {fitted.skill[0]:+.3f} before, "
         f"{fitted.skill[1]:+.3f} after"
     )
+    if rates is not None:
+        factors = ", ".join(f"{value:.3f}" for value in rates.factor)
+        typer.echo(
+            f"rate factors {factors}: median relative error of a picture's bpp on these pictures "
+            f"{rates.error[0]:.3f} before, {rates.error[1]:.3f} after"
+        )
     typer.echo(f"wrote {out}, version {written.version}")

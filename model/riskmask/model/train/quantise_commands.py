@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from riskmask.model.train.codec_commands import OutOption
+from riskmask.model.train.codec_commands import FoldersOption, OutOption
 
 app = typer.Typer()
 
@@ -17,7 +17,7 @@ MOST_LOST = 0.01  # of the average precision over judged regions, at any contest
 
 @app.command()
 def quantise(
-    labels: Annotated[Path, typer.Option(help="Folder of labels.")] = Path("runs/labels"),
+    labels: FoldersOption = None,
     model: Annotated[
         Path | None, typer.Option(help="float32 ONNX detector; default: the packaged one.")
     ] = None,
@@ -33,7 +33,7 @@ def quantise(
     import numpy as np
 
     from riskmask.model.data.shards import LabelsError
-    from riskmask.model.data.training_set import REFERENCE, load_examples
+    from riskmask.model.data.training_set import REFERENCE, load_folders
     from riskmask.model.evaluate.judged import region_table
     from riskmask.model.export import write_detector
     from riskmask.model.quantise import is_quantised, lost_precision, quantise_detector
@@ -48,13 +48,14 @@ def quantise(
         if is_quantised(source):
             raise typer.BadParameter(f"{source.name} is quantised already", param_hint="--model")
         size_before = source.stat().st_size
-        examples = load_examples(labels, codecs=[REFERENCE], fonts=fonts or ())
+        folders = labels or [Path("runs/labels")]
+        examples = load_folders(folders, codecs=[REFERENCE], fonts=fonts or ())
         learnt = [example for example in examples if not example.for_calibration]
         kept = [example for example in examples if example.for_calibration]
         if not learnt or not kept:
             raise LabelsError(
-                f"{labels} has {len(learnt)} pictures to take ranges from and {len(kept)} kept out "
-                "of training to measure on; label more"
+                f"{', '.join(map(str, folders))}: {len(learnt)} pictures to take ranges from and "
+                f"{len(kept)} kept out of training to measure on; label more"
             )
     except (FileNotFoundError, LabelsError, ModelError, WeightsError) as error:
         typer.echo(f"quantise: {error}", err=True)
