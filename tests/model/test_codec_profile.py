@@ -16,7 +16,7 @@ from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.model.train.calibration import Platt, fit_platt
 from riskmask.model.train.codec_commands import PROFILES
-from riskmask.model.train.codec_profile import fit_risk, of_contents, write_risk
+from riskmask.model.train.codec_profile import fit_rates, fit_risk, of_contents, write_risk
 
 INTERCEPTS = (1.4, 1.4, 1.0, 1.0, 0.6, 0.6, 0.2, 0.2)
 PLATT = Platt(0.8, INTERCEPTS, 100, 10, (0.1, 0.02), (0.3, 0.4))
@@ -85,6 +85,23 @@ def test_a_codec_of_the_registry_gets_a_profile_whose_quality_is_the_level(tmp_p
     assert written.risk_intercept == INTERCEPTS
     assert [written.quality_of_level(level) for level in (0, 2.5, 7)] == [0, 2.5, 7]
     assert written.fitted_on.endswith("risks: on a test")
+
+
+def test_a_codec_that_takes_more_gets_factors_on_the_rate(tmp_path: Path) -> None:
+    generator = np.random.default_rng(4)
+    predicted = np.geomspace(0.05, 2, 8) * generator.uniform(0.5, 2, (41, 1))
+    takes = np.linspace(1.5, 0.9, 8)  # times what is predicted, but for noise and a few odd ones
+    real = predicted * takes * generator.uniform(0.97, 1.03, (41, 8))
+    real[:4] *= 10
+    fitted = fit_rates(predicted, real)
+    assert fitted.factor == pytest.approx(takes, rel=0.02)
+    assert fitted.error[0] > 0.1 > 0.04 > fitted.error[1]
+    path = tmp_path / "hific.json"
+    written = write_risk(path, "hific", "a codec", PLATT, "on a test", fitted.factor)
+    assert written.rate_factor == pytest.approx(fitted.factor, abs=1e-4)
+    # What is not fitted again stays.
+    again = write_risk(path, "hific", "a codec", PLATT, "on another")
+    assert again.rate_factor == written.rate_factor
 
 
 def test_a_profile_that_is_there_keeps_its_levels(tmp_path: Path) -> None:

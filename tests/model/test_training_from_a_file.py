@@ -15,6 +15,7 @@ from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Example
 from riskmask.model.detector import Detector, DetectorShape
 from riskmask.model.export import export_detector
+from riskmask.model.quantise import quantise_detector
 from riskmask.model.train.exported import NotADetectorError, read_exported
 from riskmask.model.train.starts import start_network
 
@@ -66,6 +67,21 @@ def test_the_network_says_what_it_said_before_it_was_exported(
         before, after = trained(torch.from_numpy(other)), read(torch.from_numpy(other))
     for name, value in vars(before).items():
         torch.testing.assert_close(getattr(after, name), value, atol=2e-4, rtol=1e-4)
+
+
+def test_of_a_file_in_8_bits_it_has_the_rounded_weights(
+    file: Path, pictures: list[NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    quantised = quantise_detector(file, pictures, tmp_path)
+    read, exact = (read_exported(each, pictures, SMALL) for each in (quantised, file))
+    for (name, rounded), value in zip(
+        read.state_dict().items(), exact.state_dict().values(), strict=True
+    ):
+        if name.endswith("weight") and rounded.ndim == 4:
+            step = value.abs().amax(dim=(1, 2, 3), keepdim=True) / 64  # 7 bits with a sign
+            assert ((rounded - value).abs() <= step * 0.51).all(), name
+    head = "network.segmentation_head.0.weight"
+    torch.testing.assert_close(read.state_dict()[head], exact.state_dict()[head])
 
 
 def test_its_normalisations_have_the_statistics_of_the_pictures(

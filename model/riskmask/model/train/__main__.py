@@ -50,8 +50,7 @@ def detector(
     start: Annotated[
         Path | None,
         typer.Option(
-            help="What to begin with: the folder of another run, or the ONNX file of a float32 "
-            "detector."
+            help="What to begin with: the folder of another run, or the ONNX file of a detector."
         ),
     ] = None,
     codec: Annotated[
