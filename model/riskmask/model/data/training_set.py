@@ -246,7 +246,11 @@ class Sampler:
         room = np.maximum([height - self._size, width - self._size], 0)
         corner = self._generator.integers(0, room + 1)
         if example.regions and self._generator.random() < 0.7:
-            _, polygon = example.regions[self._generator.integers(len(example.regions))]
+            # The content first, or the few symbols beside much text would hardly be seen.
+            contents = sorted({content for content, _ in example.regions})
+            chosen = contents[self._generator.integers(len(contents))]
+            polygons = [polygon for content, polygon in example.regions if content == chosen]
+            polygon = polygons[self._generator.integers(len(polygons))]
             middle = np.mean(polygon, axis=0)[::-1]
             jitter = self._generator.uniform(-0.4, 0.4, size=2) * self._size
             corner = np.clip(middle + jitter - self._size / 2, 0, room)

@@ -57,6 +57,9 @@ def detector(
         list[str] | None,
         typer.Option(help="Codec whose labels to learn, repeatable; default: all in the labels."),
     ] = None,
+    frozen_statistics: Annotated[
+        bool, typer.Option(help="Keep the statistics of normalisations; wants --start.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     bf16: Annotated[bool, typer.Option(help="Run the network in bfloat16.")] = False,
     fonts: FontsOption = None,
@@ -70,6 +73,11 @@ def detector(
     from riskmask.model.train.exported import NotADetectorError
     from riskmask.model.train.starts import start_network
 
+    if frozen_statistics and start is None:
+        raise typer.BadParameter(
+            "a run from random weights has none to keep; name a --start",
+            param_hint="--frozen-statistics",
+        )
     settings = DetectorTraining(
         steps=steps,
         batch=batch,
@@ -77,6 +85,7 @@ def detector(
         rate=rate,
         decay=decay,
         codecs=tuple(codec or ()),
+        frozen_statistics=frozen_statistics,
         started_from="" if start is None else start.name,
         device=device,
         bf16=bf16,

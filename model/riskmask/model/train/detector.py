@@ -48,6 +48,8 @@ class DetectorTraining:
         decay: weight decay.
         region_weight: weight of a pixel inside a judged region; the background has 1.
         codecs: whose labels are learnt; none for all that there are.
+        frozen_statistics: normalise by the statistics that the run begins with, not by those of
+            the batch; for going on gently from a network that is good already.
         started_from: name of what the run begins with, for the card; empty for random weights.
         augmentation: of the crops.
         seed: of batches and weights.
@@ -63,6 +65,7 @@ class DetectorTraining:
     decay: float = 1e-2
     region_weight: float = 4.0
     codecs: tuple[str, ...] = ()
+    frozen_statistics: bool = False
     started_from: str = ""
     augmentation: Augmentation = AUGMENTATION
     seed: int = 0
@@ -114,6 +117,10 @@ def train_detector(
     checks = _crops(held_out, settings)
 
     network.train()
+    if settings.frozen_statistics:
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()
     started = saved_at = time.monotonic()
     window: list[dict[str, float]] = []
     with (folder / "detector.jsonl").open("a", encoding="utf-8") as log:
