@@ -177,3 +177,21 @@ def test_every_head_learns(examples: list[Example]) -> None:
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
+
+
+@slow
+def test_statistics_are_kept_where_a_run_goes_on_gently(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    train_detector(examples, tmp_path / "first", SETTINGS)
+    start = load_trained(tmp_path / "first")[0]
+    settings = replace(SETTINGS, frozen_statistics=True, started_from="first")
+    gentle = train_detector(examples, tmp_path / "gentle", settings, start=start).state_dict()
+    before = start.state_dict()
+    for name, value in gentle.items():
+        if "running" in name:
+            assert torch.equal(value, before[name]), name
+    assert not torch.equal(
+        gentle["network.segmentation_head.0.weight"],
+        before["network.segmentation_head.0.weight"],
+    )

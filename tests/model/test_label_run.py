@@ -226,7 +226,7 @@ def test_another_codec_joins_and_training_learns_the_mean(
         np.testing.assert_array_equal(example.labels.changed, wanted.changed)
         np.testing.assert_array_equal(other.valid, wanted.valid)
         np.testing.assert_array_equal(other.rate, wanted.rate)
-    assert f"| someone/words | permissive | {SIGNS} |" in labelled_sources(out)
+    assert f"| someone/words | permissive | {SIGNS} |" in labelled_sources([out, out])
 
 
 def test_a_corpus_that_changed_is_not_labelled_into_the_same_folder(

@@ -26,18 +26,24 @@ def sources_table(images: Iterable[CorpusImage]) -> str:
     return _table(Counter((image.source, image.licence_class) for image in images))
 
 
-def labelled_sources(folder: Path) -> str:
-    """The same of a folder of labels, with the findings in each by all codecs."""
+def labelled_sources(folders: Iterable[Path]) -> str:
+    """The same of folders of labels, with the findings in each by all codecs.
+
+    A picture in two folders counts in the first.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     findings: Counter[tuple[str, str]] = Counter()
-    seen: set[str] = set()
-    for row in read_rows(folder, planes=False):
-        if row.error is not None:
-            continue
-        group = (row.source, row.licence_class)
-        counts[group] += row.key not in seen
-        findings[group] += len(row.findings)
-        seen.add(row.key)
+    before: set[str] = set()
+    for folder in folders:
+        seen: set[str] = set()
+        for row in read_rows(folder, planes=False):
+            if row.error is not None or row.key in before:
+                continue
+            group = (row.source, row.licence_class)
+            counts[group] += row.key not in seen
+            findings[group] += len(row.findings)
+            seen.add(row.key)
+        before |= seen
     return _table(counts, findings)
 
 

@@ -164,7 +164,7 @@ def card(folder: Path) -> str:
         "",
         "## Sources",
         "",
-        labelled_sources(folder),
+        labelled_sources([folder]),
     ]
     return "\n".join(lines) + "\n"
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from riskmask.model.train import codec_commands, profile_commands, quantise_commands
 from riskmask.model.train.codec_commands import PACKAGED, FoldersOption, OutOption
-
-if TYPE_CHECKING:
-    from riskmask.model.train.calibration import Platt
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.registered_commands += codec_commands.app.registered_commands
@@ -20,7 +17,6 @@ app.registered_commands += profile_commands.app.registered_commands
 app.registered_commands += quantise_commands.app.registered_commands
 
 
-CALIBRATION = "calibration.json"  # in the folder of a detector's run
 DETECTOR_NAME = "riskmask-fpn-mobilenetv4-conv-small"
 
 
@@ -142,6 +138,7 @@ def calibrate(
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.train.calibration import fit_platt, judged_table
     from riskmask.model.train.detector import load_trained
+    from riskmask.model.train.detector_card import CALIBRATION, calibration_line
 
     network, _ = load_trained(run)
     folders = labels or [Path("runs/labels")]
@@ -158,113 +155,26 @@ def calibrate(
     # Which file it is about, or a later export of this run would count as calibrated too.
     record = {"file": path.name, **asdict(platt)}
     (run / CALIBRATION).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    typer.echo(_calibration_line(platt))
-
-
-def _calibration_line(platt: Platt) -> str:
-    intercepts = ", ".join(f"{value:+.2f}" for value in platt.intercept)
-    return (
-        f"slope {platt.slope:.3f}, intercepts {intercepts} on {platt.regions} regions of "
-        f"{platt.pictures} pictures; on the same regions the calibration error falls from "
-        f"{platt.error[0]:.3f} to {platt.error[1]:.3f}, and the Brier skill rises from "
-        f"{platt.skill[0]:.3f} to {platt.skill[1]:.3f}"
-    )
+    typer.echo(calibration_line(platt))
 
 
 @app.command()
 def detector_card(
-    labels: LabelsOption = Path("runs/labels"),
+    labels: FoldersOption = None,
     run: Annotated[
         list[Path] | None, typer.Option(help="Folders of the runs, each started from the last.")
     ] = None,
     out: OutOption = PACKAGED,
 ) -> None:
     """Write the packaged detector's card from its runs and its labels."""
-    from riskmask.model.cards import labelled_sources, loss_table
-    from riskmask.model.data.recipe import Recipe
-    from riskmask.model.data.shards import finished
     from riskmask.model.runtime.weights import find_weights
-    from riskmask.model.train.calibration import Platt
-    from riskmask.model.train.detector import load_trained
+    from riskmask.model.train.detector_card import card
 
-    runs = run or [Path("runs/detector")]
     weights = find_weights("detector", out)
-    annotators = Recipe.load(labels).annotators
-    codecs = sorted({codec for _, codec in finished(labels)})
-    logs = [folder / "detector.jsonl" for folder in runs if (folder / "detector.jsonl").exists()]
-    log = [json.loads(line) for line in logs[-1].read_text("utf-8").splitlines()]
-    trained = []
-    for number, folder in enumerate(runs, start=1):
-        facts = load_trained(folder)[1]
-        settings, seconds = facts["settings"], facts["seconds"]
-        if facts["mean_of"]:
-            names = [folder.name for folder in runs]
-            numbers = ", ".join(str(names.index(name) + 1) for name in facts["mean_of"])
-            trained.append(
-                f"  {number}. the mean of the weights of runs {numbers} (`train average`)"
-            )
-            continue
-        trained.append(
-            f"  {number}. `--steps {facts['step']} --batch {settings['batch']} --crop "
-            f"{settings['crop']} --rate {settings['rate']:g} --decay {settings['decay']:g}`, "
-            f"{seconds / 60:.0f} minutes"
-        )
-    unlearnt = "" if "face" in annotators else "the risk of faces (their places alone), "
-    calibrated = ["Its probabilities are not calibrated."]
-    kept = runs[-1] / CALIBRATION
-    record = json.loads(kept.read_text("utf-8")) if kept.exists() else {}
-    if record.pop("file", None) == weights.path.name:
-        platt = Platt(**record)
-        calibrated = [
-            "Its risks of regions are calibrated on scenes and sources kept out of training",
-            f"(`train calibrate`): {_calibration_line(platt)}.",
-        ]
-    lines = [
-        f"# The detector, `{weights.name}`",
-        "",
-        "Says for every place of a picture how likely the reference codec changes its meaning at",
-        "each of eight levels, what each level costs, and what is there: see",
-        "`riskmask/model/detector.py`. Input uint8 RGB, outputs of a quarter of its size.",
-        "",
-        f"- File: {weights.path.name}, {weights.path.stat().st_size / 1e6:.1f} MB, sha256",
-        f"  {weights.sha256}.",
-        "- Trained from random weights by `python -m riskmask.model.train detector` with AdamW,",
-        "  each run but the first with `--start` of the one before:",
-        *trained,
-        f"- Labels: `python -m riskmask.model.label`, codecs {', '.join(codecs)}; annotators",
-        f"  {', '.join(annotators)}.",
-        "- Measured in `docs/evaluation.md`.",
-        "",
-        f"What it has not learnt: {unlearnt}changes of geometry, risks of other codecs.",
-        "",
-        *calibrated,
-        "",
-        "## Loss",
-        "",
-        "Of the last run, means over the 100 steps before:",
-        "",
-        loss_table(log),
-        "",
-        *_held_out(log),
-        "## Trained on",
-        "",
-        "Pictures cut to 640x640 at most; `scenes` are rendered on training photographs with icons",
-        "of the training families.",
-        "",
-        labelled_sources(labels),
-    ]
+    text = card(weights, run or [Path("runs/detector")], labels or [Path("runs/labels")])
     path = out / "detector.md"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {path}")
-
-
-def _held_out(log: list[dict[str, Any]]) -> list[str]:
-    from riskmask.model.cards import loss_table
-
-    checks = [{"step": line["step"], **line["held_out"]} for line in log if "held_out" in line]
-    if not checks:
-        return []
-    return ["On crops of the pictures kept for the calibration:", "", loss_table(checks), ""]
 
 
 if __name__ == "__main__":

@@ -22,12 +22,16 @@ def quantise(
         Path | None, typer.Option(help="float32 ONNX detector; default: the packaged one.")
     ] = None,
     out: OutOption = Path("runs/quantised"),
+    run: Annotated[
+        Path, typer.Option("--run", help="Folder of the detector's run, for its card.")
+    ] = Path("runs/detector"),
     fonts: Annotated[
         list[Path] | None,
         typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
     ] = None,
 ) -> None:
     """Quantise the detector to 8 bits on training pictures; refused if it loses 0.01 AP."""
+    import json
     import tempfile
 
     import numpy as np
@@ -41,6 +45,7 @@ def quantise(
     from riskmask.model.runtime.errors import ModelError, WeightsError
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.train.detector_card import QUANTISATION
 
     try:
         source = model or find_weights().path
@@ -82,6 +87,16 @@ def quantise(
             raise typer.Exit(1)
         written = write_detector(path.read_bytes(), out)
     register("detector", written, before.name)
+    record = {
+        "file": written.name,
+        "source": source.name,
+        "source_bytes": size_before,
+        "regions": len(table),
+        "pictures": len(kept),
+        "lost": lost,
+    }
+    run.mkdir(parents=True, exist_ok=True)
+    (run / QUANTISATION).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     typer.echo(
         f"wrote {written}, {written.stat().st_size / 1e6:.1f} MB for {size_before / 1e6:.1f}; AP "
         f"lost over {len(table)} judged regions of {len(kept)} pictures kept out of training: "
