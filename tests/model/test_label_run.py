@@ -104,6 +104,7 @@ def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         scenes=0,
         pages=0,
         images=-1,
+        calibration=False,
         groups=("text", "face", "photo"),
         codecs=("hyperprior",),
         annotators=("text", "symbol"),
@@ -202,6 +203,20 @@ def test_only_labels_of_the_codecs_asked_for_are_read(undisturbed: Path) -> None
     assert len(load_examples(undisturbed, codecs=["hyperprior"])) == SIGNS + 1
     with pytest.raises(LabelsError, match="no labels of cdc"):
         load_examples(undisturbed, codecs=["cdc"])
+
+
+def test_pictures_kept_for_the_calibration_are_told_by_their_keys(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("riskmask.model.data.pictures.CALIBRATION_SOURCES", {"someone/words"})
+    pictures = job.pictures()
+    keys = pictures.keys(12, 11, -1)
+    kept = pictures.for_calibration(keys)
+    rendered = ["scene-000000", "page-000000", "scene-000010", "page-000010"]
+    assert [key for key in kept if key.startswith(("scene", "page"))] == rendered
+    others = [key for key in kept if key not in rendered]
+    assert len(others) == SIGNS
+    assert all(pictures.make(key).source == "someone/words" for key in others)
 
 
 def test_a_finished_run_makes_no_row_anew(undisturbed: Path, job: Job) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.glyphs import GlyphBank
-from riskmask.model.corpus import Corpus, CorpusImage, Side
+from riskmask.model.corpus import CALIBRATION_SOURCES, Corpus, CorpusImage, Side
 from riskmask.model.data.items import (
     Item,
     Picture,
@@ -28,6 +28,17 @@ PAGE_SIDE = 640
 FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
 # Corpus images in groups, by the categories that the corpus gives them.
 GROUPS = {"text": ("text", "symbol"), "face": ("face",), "photo": ("photo",)}
+
+
+CALIBRATION_SCENES = 10  # one scene or page in so many is kept for the calibration
+
+
+def is_for_calibration(key: str, source: str) -> bool:
+    """Whether a picture is kept out of training for the calibration: by source, or by seed."""
+    sort, _, name = key.partition("-")
+    if sort in ("scene", "page") and name.isdecimal():
+        return int(name) % CALIBRATION_SCENES == 0
+    return source in CALIBRATION_SOURCES
 
 
 class Pictures:
@@ -75,6 +86,13 @@ class Pictures:
                 [item.key for item in items(chosen)] for items in (corpus_items, shrunk_items)
             ]
         return [key for turn in zip_longest(*sorts) for key in turn if key is not None]
+
+    def for_calibration(self, keys: Sequence[str]) -> list[str]:
+        """Those of some keys that are kept out of training for the calibration, in their order."""
+        sources = {name: image.source for name, image in self._images.items()}
+        return [
+            key for key in keys if is_for_calibration(key, sources.get(key.partition("-")[2], ""))
+        ]
 
     def make(self, key: str) -> Picture:
         """The picture of a key.

@@ -14,16 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from riskmask.model.corpus import CALIBRATION_SOURCES
 from riskmask.model.data.augmentation import NONE, Augmentation
 from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_store import PictureStore
+from riskmask.model.data.pictures import is_for_calibration
 from riskmask.model.data.planes import STRIDE, LabelMap
 from riskmask.model.data.shards import LabelsError, read_rows
 
 REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one must
 CELL = 16  # the codec's grid; crops stay aligned to it
-CALIBRATION_SCENES = 10  # one scene in so many is kept for the calibration
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,7 @@ class Example:
     @property
     def for_calibration(self) -> bool:
         """Whether it is kept out of training for the calibration, by source, or by scene."""
-        if self.source == "scenes":
-            return int(self.key.rsplit("-", 1)[-1]) % CALIBRATION_SCENES == 0
-        return self.source in CALIBRATION_SOURCES
+        return is_for_calibration(self.key, self.source)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from riskmask.model.evaluate.judged import RegionTable, Scores, at_level, region
 from riskmask.model.levels import ANCHORS
 
 CONTESTED = (0.2, 0.6)  # share of judged regions that changed
-MOST_PIXELS = 1_024  # of an image in a resample, which keeps it quick
+MOST_PIXELS = 256  # of an image in a resample, which keeps it quick
 UNKNOWN = (float("nan"), float("nan"))
 
 

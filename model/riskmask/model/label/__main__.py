@@ -55,6 +55,10 @@ def main(
             "others); default: each."
         ),
     ] = None,
+    calibration: Annotated[
+        bool,
+        typer.Option(help="Of these pictures only those that are kept out of training."),
+    ] = False,
     permissive: Annotated[bool, typer.Option(help="Only permissive licences.")] = False,
     workers: Annotated[int, typer.Option(help="Processes; default: one for each core.")] = 0,
     address: Annotated[
@@ -83,6 +87,7 @@ def main(
         scenes=scenes,
         pages=pages,
         images=images,
+        calibration=calibration,
         groups=_known(group or list(GROUPS), GROUPS, "--group"),
         codecs=_known(codec or ["hyperprior"], CODECS, "--codec"),
         annotators=_known(annotator or list(LABELLERS), ANNOTATORS, "--annotator"),
@@ -121,6 +126,8 @@ def run(job: Job, workers: int, address: str | None) -> Counter[str]:
     clear_partial(job.out)
     job.recipe(pictures).claim(job.out)
     keys = pictures.keys(job.scenes, job.pages, job.images, job.groups)
+    if job.calibration:
+        keys = pictures.for_calibration(keys)
     tasks = plan(keys, job.out, identities)
     counts: Counter[str] = Counter(made=0, kept=0, failed=0)
     if tasks:

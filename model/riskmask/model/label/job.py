@@ -23,6 +23,7 @@ class Job:
         fonts: folders of typefaces; none for matplotlib's.
         side, permissive: which pictures.
         scenes, pages, images: how many of each, as :meth:`Pictures.keys` takes them.
+        calibration: of these only the pictures that are kept out of training.
         groups: of corpus images.
         codecs: to label with, names of the registry.
         annotators: that judge.
@@ -37,6 +38,7 @@ class Job:
     scenes: int
     pages: int
     images: int
+    calibration: bool
     groups: tuple[str, ...]
     codecs: tuple[str, ...]
     annotators: tuple[str, ...]
