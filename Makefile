@@ -45,8 +45,8 @@ proto-check: ## check that the stubs match the contract, and lint the contract (
 	proto/generate.sh --check
 	proto/lint.sh
 
-bench: $(TEST) ## time the network inside ONNX Runtime, and decoding in another process
-	$(BIN)/python -m riskmask.model.bench
+bench: $(TEST) ## time the detector beside its alternatives (ARGS="--yunet FILE --labels FOLDER")
+	$(BIN)/python -m riskmask.model.bench $(ARGS)
 	$(BIN)/python -m riskmask.server.bench.decoding
 
 load: $(TEST) ## offer a server ten times what it can do (ARGS="--seconds 60")

@@ -70,7 +70,7 @@ class DetectorSession:
             expected.check_hash(self.sha256)
         try:
             self._session = ort.InferenceSession(
-                content, _session_options(self.threads), providers=list(providers)
+                content, session_options(self.threads), providers=list(providers)
             )
         except Exception as error:  # its errors share no base class but this one
             raise ModelError(f"{path.name} is not an ONNX model that can run here") from error
@@ -134,7 +134,12 @@ def _noise(number: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (number, SIDES[0], SIDES[0], 3), np.uint8)
 
 
-def _session_options(threads: int) -> ort.SessionOptions:
+def session_options(threads: int) -> ort.SessionOptions:
+    """How ONNX Runtime runs a network here.
+
+    Args:
+        threads: of one inference, at least 1.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
