@@ -8,13 +8,19 @@ from typing import Annotated
 
 import typer
 
-from riskmask.model.train import codec_commands, profile_commands, quantise_commands
+from riskmask.model.train import (
+    codec_commands,
+    frontier_commands,
+    profile_commands,
+    quantise_commands,
+)
 from riskmask.model.train.codec_commands import PACKAGED, FoldersOption, OutOption
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.registered_commands += codec_commands.app.registered_commands
 app.registered_commands += profile_commands.app.registered_commands
 app.registered_commands += quantise_commands.app.registered_commands
+app.registered_commands += frontier_commands.app.registered_commands
 
 
 DETECTOR_NAME = "riskmask-fpn-mobilenetv4-conv-small"

@@ -6,24 +6,24 @@ so their order is what this tells, not how good any of them gets.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
+from riskmask.model.bench.methods import NetworkAlone
+from riskmask.model.bench.timing import time_methods
 from riskmask.model.data.training_set import Example
 from riskmask.model.detector import DEFAULT_SHAPE, DetectorShape
 from riskmask.model.evaluate.bootstrap import Interval, interval
-from riskmask.model.evaluate.judged import RegionTable, region_table
+from riskmask.model.evaluate.judged import RegionTable, Scores, region_table
 from riskmask.model.evaluate.precision import average_precision, is_contested
 from riskmask.model.export import export_detector
 from riskmask.model.levels import ANCHORS
 from riskmask.model.pages import drawing_axes, svg
-from riskmask.model.runtime.contract import INPUT
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.train.detector import DetectorTraining, train_detector
 
@@ -94,19 +94,20 @@ def measure_candidates(files: Mapping[str, Path], examples: Sequence[Example]) -
         },
     )
     milliseconds = _milliseconds(files)
+    every = np.arange(len(table))
     return [
         Point(
             name,
             path.stat().st_size / 1e6,
             milliseconds[name],
-            contested_precision(table, name, np.arange(len(table))),
-            interval(table.image, lambda rows, name=name: contested_precision(table, name, rows)),
+            contested_precision(table, name, every),
+            interval(table.image, partial(contested_precision, table, name)),
         )
         for name, path in files.items()
     ]
 
 
-def contested_precision(table: RegionTable, method: str, rows: np.ndarray) -> float:
+def contested_precision(table: RegionTable, method: str, rows: NDArray[np.intp]) -> float:
     """Region AP of some rows, the mean over the levels that are contested in the whole table."""
     levels = [
         level for level in range(ANCHORS) if is_contested(float((table.count > level).mean()))
@@ -144,25 +145,22 @@ def frontier_svg(points: Sequence[Point]) -> str:
     return svg(drawing)
 
 
-def _risk(predictor: Predictor, example: Example) -> np.ndarray:
+def _risk(predictor: Predictor, example: Example) -> Scores:
     return predictor.predict(example.image).risk.astype(np.float32)
 
 
+class _Alone(NetworkAlone):
+    """One candidate's network, by the candidate's name."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        super().__init__(path, threads=1)
+        self.name = name
+
+
 def _milliseconds(files: Mapping[str, Path]) -> dict[str, float]:
-    """Of one tile with one thread; the candidates take turns, so that all meet the same machine."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    sessions = {
-        name: ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        for name, path in files.items()
+    """Of one tile with one thread; the candidates take turns."""
+    tile = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+    methods = [_Alone(name, path) for name, path in files.items()]
+    return {
+        name: speed.milliseconds for name, speed in time_methods(methods, [tile], ROUNDS).items()
     }
-    tile = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 3), dtype=np.uint8)
-    taken: dict[str, list[float]] = {name: [] for name in files}
-    for round_number in range(ROUNDS + 3):
-        for name, session in sessions.items():
-            start = time.perf_counter()
-            session.run(None, {INPUT: tile})
-            if round_number >= 3:  # the first ones fill caches
-                taken[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in taken.items()}
