@@ -208,6 +208,15 @@ BLIND: Final[tuple[Mutation, ...]] = (flip, overwrite, truncate, cut, repeat, no
 BY_FORMAT: Final[tuple[Mutation, ...]] = (png_chunks, jpeg_segments, dimensions, tiff_tags)
 
 
+def origin(run: int, number: int, files: Mapping[str, bytes]) -> str:
+    """The name of the file that the file of this number in a run is made from."""
+    return _chance(run, number).choice(sorted(files))
+
+
+def _chance(run: int, number: int) -> Random:
+    return Random(f"{run} {number}")
+
+
 def mutant(run: int, number: int, files: Mapping[str, bytes]) -> tuple[str, bytes]:
     """The file of this number in a run, the same whenever it is asked for.
 
@@ -219,7 +228,7 @@ def mutant(run: int, number: int, files: Mapping[str, bytes]) -> tuple[str, byte
     Returns:
         Its name, which says what it was made from and how, and its bytes.
     """
-    chance = Random(f"{run} {number}")
+    chance = _chance(run, number)
     seed = chance.choice(sorted(files))
     content = files[seed]
     done = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def test_an_image_of_a_run_is_always_the_same(files: dict[str, bytes]) -> None:
     assert first == [mutant(7, number, files) for number in range(300)]
     assert len({content for _, content in first}) > 200
     assert mutant(8, 0, files) != first[0]
+
+
+def test_an_image_is_told_what_it_was_made_from(files: dict[str, bytes]) -> None:
+    mutations = loaded("mutations")
+    for number in range(50):
+        name, _ = mutations.mutant(7, number, files)
+        stem, _, suffix = mutations.origin(7, number, files).rpartition(".")
+        assert name.startswith(f"7-{number}-{stem}-")
+        assert name.endswith(suffix)
 
 
 def test_chunks_of_a_png_keep_their_checksums(files: dict[str, bytes]) -> None:
@@ -92,6 +102,11 @@ def test_damaged_images_neither_end_the_server_nor_make_it_fail(
     assert process.returncode == 0, errors
     assert "seed " in said
     assert "150 images: " in said
+    assert re.search(
+        r"sent by Analyze: \d{2,}; AnalyzeStream: \d{2,}; Verify, as the original: [1-9]; "
+        r"Verify, as the reconstruction: [1-9]\n",
+        said,
+    )
     assert not (tmp_path / "failed").exists()
 
 

@@ -7,6 +7,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
@@ -20,6 +21,8 @@ from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.errors import AbandonedError, ExpiredError
 from riskmask.server.engine.job import Job
 from riskmask.server.engine.values import Analysis, AnalysisRequest
+from riskmask.v1 import riskmask_pb2 as pb
+from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
 Start = Callable[..., Any]
 Serving = Callable[..., Any]
@@ -121,6 +124,48 @@ async def test_a_full_queue_answers_at_once_and_health_goes_on(
         )
         gated.gate.set()
         assert await running == await waiting.pop()
+
+
+async def test_a_call_that_comes_too_late_may_be_sent_to_another_server(
+    engine: Engine, png: bytes, serving: Serving
+) -> None:
+    gated = GatedEngine(engine)
+    request = pb.AnalyzeRequest(image=pb.Image(encoded=png))
+    refused: list[grpc.StatusCode] = []
+    many = asyncio.Event()
+
+    async def ask_again_and_again(stub: Any) -> grpc.StatusCode:
+        while True:
+            try:
+                await stub.Analyze(request, timeout=60)
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    return error.code()
+                refused.append(error.code())
+                if len(refused) > 100:
+                    many.set()
+
+    async with (
+        serving(gated, threads=1, queue=0) as (server, address),
+        AsyncClient(address) as client,
+        AsyncExitStack() as stack,
+    ):
+        held = asyncio.create_task(client.analyze(png))
+        await until_begun(gated)
+        # otherwise they would share a connection
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        channels = [grpc.aio.insecure_channel(address, own) for _ in range(8)]
+        stubs = [
+            pb_grpc.RiskServiceStub(await stack.enter_async_context(each))  # type: ignore[arg-type]
+            for each in channels
+        ]
+        callers = [asyncio.create_task(ask_again_and_again(stub)) for stub in stubs]
+        await many.wait()
+        stop = asyncio.create_task(server.stop(drain_seconds=60))
+        assert {*await asyncio.gather(*callers)} == {grpc.StatusCode.UNAVAILABLE}
+        gated.gate.set()
+        assert (await held).image.width == 160
+        await stop
 
 
 def test_a_second_server_can_follow_on_the_same_socket(

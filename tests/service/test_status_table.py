@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import os
+import resource
+import signal
 import struct
 import sys
 import tempfile
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +25,15 @@ import pytest
 from onnx import helper
 from PIL import Image
 
-from riskmask.client import AsyncClient, KnownRegion, PixelFormat, Plane, RawImage, RiskmaskError
+from riskmask.client import (
+    AsyncClient,
+    KnownRegion,
+    PixelFormat,
+    Plane,
+    RawImage,
+    RiskmaskError,
+    ServiceUnavailable,
+)
 from riskmask.client import _errors as client_errors
 from riskmask.client._channel import to_error
 from riskmask.model.runtime import errors as runtime
@@ -29,6 +41,7 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server import errors as service
 from riskmask.server.app import Server
+from riskmask.server.decoding.pool import DecodingPool
 from riskmask.server.engine import errors as refused
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.job import Job
@@ -84,6 +97,7 @@ class Scene:
         encode: writes pictures.
         detector: the tiny detector's file.
         profiles: for an engine over another detector.
+        decoders_of: the decoding processes of a process.
     """
 
     engine: Engine
@@ -93,6 +107,7 @@ class Scene:
     encode: Callable[..., bytes]
     detector: Path
     profiles: dict[str, CodecProfile]
+    decoders_of: Callable[[int], list[int]]
 
 
 Cause = Callable[[Scene], Awaitable[object]]
@@ -213,6 +228,39 @@ async def no_numbers(scene: Scene) -> object:
         return await client.analyze(white.getvalue())
 
 
+async def no_decoder(scene: Scene) -> object:
+    """The decoding process has died, and one file more is all that the server may open."""
+    decoding = DecodingPool(1, scene.engine.limits)
+    engine = Engine(Predictor(scene.detector, threads=1), scene.profiles, decode=decoding.decode)
+    server = Server(engine, load_settings(address=("127.0.0.1:0",)), decoding=decoding)
+    await server.start()
+    try:
+        async with AsyncClient(str(server.bound[0]), timeout=60) as client:
+            assert (await client.analyze(scene.png)).image.width == 160
+            for process in scene.decoders_of(os.getpid()):
+                os.kill(process, signal.SIGKILL)
+            with few_files(1), pytest.raises(ServiceUnavailable) as caught:
+                await client.analyze(scene.png)
+            assert caught.value.retry_after == 1.0
+            assert (await client.analyze(scene.png)).image.width == 160
+            raise caught.value
+    finally:
+        await server.stop(drain_seconds=0)
+
+
+@contextmanager
+def few_files(more: int) -> Iterator[None]:
+    """This process may open so many files beyond those that it has open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+    free = [number for number in range(len(opened) + more + 1) if number not in opened]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[more], hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def no_detector(scene: Scene) -> dict[str, Any]:
     """Settings that name a face detector which is none."""
     path = scene.folder / "yunet.onnx"
@@ -248,6 +296,7 @@ CAUSES: dict[type[BaseException], Cause] = {
     service.TooManyStreams: no_stream,
     service.MessageTooLarge: asking(crowd, {"max_message_bytes": 1 << 20}, **LARGE),
     service.Unauthenticated: no_token,
+    service.NoDecoder: no_decoder,
     runtime.ModelError: no_numbers,
     runtime.AssetError: comparing(settings=no_detector),
 }
@@ -269,8 +318,9 @@ def stage(
     detector_path: Path,
     profiles: dict[str, CodecProfile],
     annotators_loaded: None,
+    decoders_of: Callable[[int], list[int]],
 ) -> Scene:
-    return Scene(engine, png, serving, tmp_path, encode, detector_path, profiles)
+    return Scene(engine, png, serving, tmp_path, encode, detector_path, profiles, decoders_of)
 
 
 def check(error: RiskmaskError, row: Row, reason: str, logged: Sequence[logging.LogRecord]) -> None:

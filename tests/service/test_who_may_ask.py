@@ -48,8 +48,8 @@ class Issued:
         )
 
 
-def issue(name: str, issuer: Issued | None = None) -> Issued:
-    """An authority of its own, or a certificate for localhost by an authority."""
+def issue(name: str, issuer: Issued | None = None, *, days: float = 1) -> Issued:
+    """An authority of its own, or a certificate for localhost by an authority; good for days."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -59,8 +59,8 @@ def issue(name: str, issuer: Issued | None = None) -> Issued:
         .issuer_name(subject if issuer is None else issuer.certificate.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
     )
@@ -129,12 +129,14 @@ async def test_clients_must_show_a_certificate_of_their_authority(
     trusted = tmp_path / "clients.pem"
     trusted.write_bytes(clients.chain_pem)
     member, stranger = issue("member", clients), issue("stranger", strangers)
+    expired = issue("member", clients, days=-1)
     async with serving_tls(engine, files, tls_client_ca=trusted) as address:
         shown = (member.chain_pem, member.key_pem)
         roots = authority.chain_pem
         async with AsyncClient(address, root_certificates=roots, certificate=shown) as client:
             assert (await client.analyze(png)).image.width == 160
-        for wrong in (None, (stranger.chain_pem, stranger.key_pem)):
+        others = [(each.chain_pem, each.key_pem) for each in (stranger, expired)]
+        for wrong in (None, *others):
             async with AsyncClient(address, root_certificates=roots, certificate=wrong) as client:
                 with pytest.raises(ServiceUnavailable):
                     await client.analyze(png)

@@ -247,7 +247,7 @@ def test_what_takes_more_memory_than_allowed_is_a_lack_of_memory(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "lossless"])
+@pytest.mark.parametrize("options", [*accepted_formats(), "lossless"])
 def test_the_memory_that_follows_from_the_limits_suffices(options: str, encode: Encode) -> None:
     side = 2400
     noise = np.random.default_rng(0).integers(0, 256, (side // 8, side // 8, 4)).astype(np.uint8)
@@ -256,6 +256,7 @@ def test_the_memory_that_follows_from_the_limits_suffices(options: str, encode: 
         "JPEG": lambda: encode(picture.convert("CMYK"), "JPEG", progressive=True, subsampling=0),
         "AVIF": lambda: encode(picture, "AVIF", speed=10, subsampling="4:4:4"),
         "GIF": lambda: encode(picture.convert("RGB").quantize(64), "GIF"),
+        "HEIF": lambda: encode(picture, "HEIF", chroma=444, enc_params={"preset": "ultrafast"}),
         "TIFF": lambda: encode(picture, "TIFF", compression="tiff_lzw"),
         "lossless": lambda: encode(picture, "WEBP", lossless=True, method=0, quality=0),
     }.get(options, lambda: encode(picture, options))()

@@ -33,6 +33,8 @@ SERVICE = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
 SOCKET_MODE = 0o660
 
 SHORTEST_PING_MS = 10_000
+# Until a caller has read an answer and the call that it sends next has arrived.
+TURNAROUND_SECONDS = 0.2
 SPARE_CALLS = 32  # health checks, reflection, and requests on their way to being refused
 
 
@@ -132,13 +134,29 @@ class Server:
         """Says NOT_SERVING, takes no new calls, waits for those it has, leaves."""
         seconds = self._settings.drain_seconds if drain_seconds is None else drain_seconds
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
-        await self._server.stop(seconds)
+        await self._take_leave(seconds)
         await self._pool.close()
         if self._decoding is not None:
             await asyncio.to_thread(self._decoding.close)
         await asyncio.to_thread(self.metrics.close)
         if self._traces is not None:
             await asyncio.to_thread(self._traces.close)
+
+    async def _take_leave(self, seconds: float) -> None:
+        """Tells every client that no further call is taken, and waits for those that are.
+
+        gRPC ends a call with CANCELLED that is on its way while its client is told, as if somebody
+        had wanted that, and a client does not send such a call again. Many callers send the next
+        call on an answer: with answers held back for a moment theirs have all arrived before, or
+        are sent after and to another server.
+        """
+        if seconds:
+            self._servicer.hold_answers()
+            await asyncio.sleep(TURNAROUND_SECONDS)
+        leaving = asyncio.create_task(self._server.stop(seconds))
+        await asyncio.sleep(0)  # it has told the clients by its first wait
+        self._servicer.release_answers()
+        await leaving
 
     @property
     def _is_worker(self) -> bool:

@@ -7,6 +7,7 @@ ServiceError
 ├── TooManyStreams      too many streams are open; try again later
 ├── MessageTooLarge     the answer exceeds the size that a message may have
 ├── Unauthenticated     no token, or none that is accepted
+├── NoDecoder           no process can be started to decode in; try again later
 └── ShuttingDown        the server is draining
 StartError              the server cannot start as it was told to; the message says what to change
 """
@@ -72,6 +73,18 @@ class Unauthenticated(ServiceError):  # noqa: N818
     """The caller has no accepted token."""
 
     reason = "UNAUTHENTICATED"
+
+
+class NoDecoder(ServiceError):  # noqa: N818
+    """The system has no process to spare for decoding, or it ended before it was ready."""
+
+    reason = "NO_DECODER"
+    retry_seconds = 1.0
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the server cannot start a process to decode the image in; try again, or another server"
+        )
 
 
 class ShuttingDown(ServiceError):  # noqa: N818

@@ -60,6 +60,16 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self._metrics = metrics
         self._traces = traces
         self._streams = 0
+        self._may_answer = asyncio.Event()
+        self._may_answer.set()
+
+    def hold_answers(self) -> None:
+        """From now on unary calls are worked on, and none of them is told its outcome."""
+        self._may_answer.clear()
+
+    def release_answers(self) -> None:
+        """Tells the outcomes that were held, and later ones at once again."""
+        self._may_answer.set()
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:  # noqa: N802
         """One image."""
@@ -188,9 +198,13 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self, record: Record, answer: Coroutine[None, None, R], context: Context
     ) -> R:
         try:
-            return await self._watch(record, answer)
+            response = await self._watch(record, answer)
         except _Failed as failed:
+            await self._may_answer.wait()
             status = failed.status
+        else:
+            await self._may_answer.wait()
+            return response
         await context.abort(grpc_code(status), status.message, trailers(status))
         raise AssertionError("abort returned")
 

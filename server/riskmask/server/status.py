@@ -66,6 +66,7 @@ TABLE: Final[dict[type[BaseException], Row]] = {
     service.TooManyStreams: Row(_EXHAUSTED, "TOO_MANY_STREAMS"),
     service.MessageTooLarge: Row(_EXHAUSTED, "MESSAGE_TOO_LARGE"),
     service.Unauthenticated: Row(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"),
+    service.NoDecoder: Row(grpc.StatusCode.UNAVAILABLE, "NO_DECODER"),
     service.ShuttingDown: Row(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
     ModelError: Row(_INTERNAL, "MODEL_FAILED"),
     AssetError: Row(_INTERNAL, "ASSET_UNUSABLE"),

@@ -52,7 +52,10 @@ def memory_file(content: bytes | memoryview) -> int:
     Raises:
         MemoryError: there is no room for them.
     """
-    descriptor = os.memfd_create("riskmask", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        descriptor = os.memfd_create("riskmask", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError as error:
+        raise _lack(error) from error
     try:
         left = memoryview(content)
         while left:
@@ -61,10 +64,13 @@ def memory_file(content: bytes | memoryview) -> int:
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     except OSError as error:
         os.close(descriptor)
-        if error.errno in _NO_ROOM:
-            raise MemoryError from error
-        raise
+        raise _lack(error) from error
     return descriptor
+
+
+def _lack(error: OSError) -> Exception:
+    """The error itself, or that of a lack of memory where it is one."""
+    return MemoryError() if error.errno in _NO_ROOM else error
 
 
 def write_limits(limits: Limits) -> bytes:

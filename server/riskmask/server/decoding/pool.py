@@ -14,7 +14,7 @@ from riskmask.server.decoding.process import LOOK_SECONDS, DecodingProcess, Ende
 from riskmask.server.engine.decode import DecodedImage, Limits
 from riskmask.server.engine.errors import DecoderCrashedError, ExpiredError
 from riskmask.server.engine.job import Job
-from riskmask.server.errors import StartError
+from riskmask.server.errors import NoDecoder, StartError
 
 START_SECONDS: Final = 60.0
 
@@ -83,6 +83,7 @@ class DecodingPool:
             MemoryError: the image takes more memory than one process may have, or the process
                 was killed, as the kernel does where memory is short.
             ExpiredError, AbandonedError: the answer is not wanted any more.
+            NoDecoder: the process is gone and no other one can be started.
         """
         limits.check_bytes(len(content))
         place = self._borrow(job)
@@ -122,7 +123,9 @@ class _Place:
         """The process, once it is ready.
 
         Raises:
+            OSError: the system has none to spare.
             RuntimeError: it cannot start.
+            ExpiredError, AbandonedError: the caller does not wait any longer; it goes on starting.
         """
         self.start()
         if self._process is None:
@@ -163,7 +166,11 @@ class _Place:
     def _asked(self, content: bytes, limits: Limits, job: Job) -> DecodingProcess:
         """A process that has got the image; one that died while it was idle is replaced first."""
         while True:
-            process = self.wait_until_ready(job)
+            try:
+                process = self.wait_until_ready(job)
+            except (OSError, RuntimeError) as error:
+                log.warning("no decoding process can be started", exc_info=error)
+                raise NoDecoder from error
             if process.ask(content, limits, job):
                 return process
             process.kill()
@@ -178,4 +185,6 @@ class _Place:
         try:
             self.start()
         except OSError:
-            log.exception("no decoding process can be started now; the next image tries again")
+            log.warning(
+                "no decoding process can be started now; the next image tries again", exc_info=True
+            )
