@@ -1,0 +1,199 @@
+"""The same image gets the same map whole, in tiles, in batches and on any number of threads.
+
+Held for the packaged detector and for one in 8 bits, which is made here unless the packaged one is
+in 8 bits itself. A cell agrees where no map differs by more than 2/255.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.model.quantise import is_quantised, quantise_detector
+from riskmask.model.runtime.contract import Maps
+from riskmask.model.runtime.detector_session import DetectorSession
+from riskmask.model.runtime.prediction import RISK_STRIDE, Prediction
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.tile_batches import Batching
+from riskmask.model.runtime.tiles import FADE, spans, tile_side
+from riskmask.model.runtime.weights import find_weights
+
+pytestmark = pytest.mark.slow
+
+Pixels = NDArray[np.uint8]
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TOLERANCE = 2 / 255
+AGREEING = 0.999  # share of the values
+BOUNDED = ("risk", "content", "high_impact", "kind")  # maps in [0, 1]
+
+
+def _example(name: str) -> Pixels:
+    with Image.open(EXAMPLES / name) as opened:
+        return np.array(opened.convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def mosaic() -> Pixels:
+    """(1088, 1472, 3): photographs and a page with text of all sizes, side by side."""
+    astronaut, notice, hopper = map(_example, ("astronaut.jpg", "notice.png", "hopper.jpg"))
+    upper = np.concatenate([notice[:576], astronaut[:, :512].repeat(2, axis=0)[:576]], axis=1)
+    lower = np.concatenate([hopper[:512], astronaut, notice[200:712, 100:548]], axis=1)
+    return np.concatenate([upper, lower])
+
+
+@pytest.fixture(scope="module", params=["packaged", "8 bits"])
+def file(
+    request: pytest.FixtureRequest, mosaic: Pixels, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    packaged = find_weights().path
+    if request.param == "packaged" or is_quantised(packaged):
+        return packaged
+    parts = [mosaic[y : y + 256, x : x + 256] for y in (0, 400, 800) for x in (0, 500, 1000)]
+    return quantise_detector(packaged, parts, tmp_path_factory.mktemp("quantised"))
+
+
+@pytest.fixture(scope="module")
+def predictor(file: Path) -> Predictor:
+    return Predictor(file, threads=1)
+
+
+def _agreement(left: Prediction, right: Prediction) -> float:
+    """Share of the values of all maps in [0, 1] that differ by no more than the tolerance."""
+    return float(
+        np.concatenate(
+            [
+                np.abs(_values(left, name) - _values(right, name)).ravel() <= TOLERANCE
+                for name in BOUNDED
+            ]
+        ).mean()
+    )
+
+
+def _values(maps: Prediction, name: str) -> NDArray[np.float32]:
+    return np.asarray(getattr(maps, name), np.float32)
+
+
+def _in_one_piece(file: Path, image: Pixels) -> Prediction:
+    """Maps of a picture whose sides are multiples of 32, by the network on all of it."""
+    height, width = image.shape[:2]
+    maps: Maps = DetectorSession(file, threads=1).run(image[None], False)
+    return Prediction(
+        width,
+        height,
+        risk=maps["risk"][0].astype(np.float16),
+        rate=maps["rate"][0],
+        content=maps["content"][0].astype(np.float16),
+        high_impact=maps["high_impact"][0, 0].astype(np.float16),
+        kind=maps["kind"][0].astype(np.float16),
+    )
+
+
+def _tiled_and_whole(
+    predictor: Predictor, file: Path, image: Pixels, side: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    assert tile_side(image.shape[1], image.shape[0]) == side
+    assert len(spans(image.shape[1], side)) > 1
+    whole = _in_one_piece(file, image)
+    assert whole.risk.max() > 0.5  # or agreement would say little
+    return _values(predictor.predict(image), "risk"), _values(whole, "risk")
+
+
+def test_tiles_that_share_most_of_a_picture_agree_with_the_whole(
+    predictor: Predictor, file: Path, mosaic: Pixels
+) -> None:
+    tiled, whole = _tiled_and_whole(predictor, file, mosaic, 1024)
+    assert (np.abs(tiled - whole) <= TOLERANCE).mean() >= AGREEING
+
+
+@pytest.mark.xfail(
+    reason="the network sees further than these tiles overlap: 96% of the risks agree in tiles of "
+    "256 pixels and 99.3% in tiles of 512, in float32 as in 8 bits"
+)
+@pytest.mark.parametrize(("top", "side"), [(0, 256), (320, 512)])
+def test_tiles_that_share_little_agree_with_the_whole(
+    predictor: Predictor, file: Path, mosaic: Pixels, top: int, side: int
+) -> None:
+    tiled, whole = _tiled_and_whole(predictor, file, mosaic[top : top + side], side)
+    assert (np.abs(tiled - whole) <= TOLERANCE).mean() >= AGREEING
+
+
+def test_batches_agree_with_single_tiles(predictor: Predictor, file: Path, mosaic: Pixels) -> None:
+    sizes: list[int] = []
+    batched = Predictor(file, threads=1, batching=Batching(4, wait_seconds=0.5, told=sizes.append))
+    images = [mosaic[top : top + 256] for top in (0, 256, 512)]
+    with ThreadPoolExecutor(len(images)) as pool:
+        answers = list(pool.map(batched.predict, images))
+    assert max(sizes) == 4
+    for image, answer in zip(images, answers, strict=True):
+        assert _agreement(predictor.predict(image), answer) >= AGREEING
+
+
+def test_two_threads_agree_with_one(predictor: Predictor, file: Path, mosaic: Pixels) -> None:
+    image = mosaic[300:780]
+    assert _agreement(predictor.predict(image), Predictor(file, threads=2).predict(image)) >= (
+        AGREEING
+    )
+
+
+def _jumps(risk: NDArray[np.float16]) -> NDArray[np.float64]:
+    """(8, h, w) -> (w - 1,): mean difference of neighbouring columns."""
+    return np.abs(np.diff(risk.astype(np.float64), axis=2)).mean(axis=(0, 1))
+
+
+@dataclass(frozen=True)
+class Jumps:
+    """Mean jumps of the risk between neighbouring columns.
+
+    Attributes:
+        borders: where a cross-fade between tiles begins or ends.
+        elsewhere: at other columns that stand alike on the network's own grid of 32 pixels.
+        seams: between tiles that were cut without overlap.
+    """
+
+    borders: float
+    elsewhere: float
+    seams: float
+
+
+@pytest.fixture(scope="module")
+def jumps(predictor: Predictor, mosaic: Pixels) -> Jumps:
+    """Of a picture in tiles of 256, turned round and round so that borders meet all of it."""
+    side, band = 256, mosaic[320:576]
+    width = band.shape[1]
+    assert tile_side(width, side) == side
+    fades = [tile.fade_in for tile in spans(width, side) if tile.fade_in is not None]
+    inside = range(side // RISK_STRIDE, (width - side) // RISK_STRIDE)
+    edges = {edge // RISK_STRIDE - 1 for start in fades for edge in (start, start + FADE)}
+    borders = [column for column in inside if column in edges]
+    phases = {column % 8 for column in borders}
+    others = [column for column in inside if column not in edges and column % 8 in phases]
+    tiled, cut = [], []
+    for shift in range(0, width, 64):
+        image = np.roll(band, shift, axis=1)
+        tiled.append(_jumps(predictor.predict(image).risk))
+        parts = [predictor.predict(image[:, x : x + side]).risk for x in range(0, width, side)]
+        cut.append(_jumps(np.concatenate(parts, axis=2)))
+    mean = np.mean(tiled, axis=0)
+    seams = [x // RISK_STRIDE - 1 for x in range(side, width, side)]
+    return Jumps(
+        float(mean[borders].mean()),
+        float(mean[others].mean()),
+        float(np.mean(cut, axis=0)[seams].mean()),
+    )
+
+
+def test_fading_takes_away_most_of_a_seam(jumps: Jumps) -> None:
+    assert jumps.borders < 0.2 * jumps.seams
+
+
+@pytest.mark.xfail(
+    reason="in tiles of 256 pixels the jump is about a tenth larger at borders than elsewhere"
+)
+def test_the_jump_at_borders_is_no_larger_than_elsewhere(jumps: Jumps) -> None:
+    assert jumps.borders <= jumps.elsewhere
