@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -89,6 +90,25 @@ async def test_a_server_that_never_answers_is_a_jpeg_in_time(png: bytes) -> None
             start = time.monotonic()
             checked(client.analyze_or_fallback(png, timeout=0.5), "DEADLINE_EXCEEDED")
             assert time.monotonic() - start < 5
+
+
+def test_a_server_that_is_killed_in_the_middle_is_a_jpeg_in_time(
+    start_server: Callable[..., Any], slow_jpeg: bytes, until_busy: Callable[[int], None]
+) -> None:
+    with (
+        start_server("--address", "127.0.0.1:0", "--threads", "2") as running,
+        Client(running.addresses[0]) as client,
+        ThreadPoolExecutor(4) as callers,
+    ):
+        calls = [
+            callers.submit(client.analyze_or_fallback, slow_jpeg, timeout=60) for _ in range(4)
+        ]
+        until_busy(running.process.pid)
+        start = time.monotonic()
+        running.process.kill()
+        for call in calls:
+            checked(call.result(60), "UNAVAILABLE")
+        assert time.monotonic() - start < 30
 
 
 async def test_a_full_queue_is_a_jpeg_and_says_when_to_try_again(

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-SIDES = (256, 512, 1024)
+SIDES = (256, 512, 768, 1024)
 OVERLAP = 128
 FADE = 64
 ALIGNMENT = 32  # of tile positions: the network's own stride, so that every tile has its phase
