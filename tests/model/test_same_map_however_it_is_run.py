@@ -21,7 +21,7 @@ from riskmask.model.runtime.detector_session import DetectorSession
 from riskmask.model.runtime.prediction import RISK_STRIDE, Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.tile_batches import Batching
-from riskmask.model.runtime.tiles import FADE, spans, tile_side
+from riskmask.model.runtime.tiles import FADE, OVERLAP, spans, tile_side
 from riskmask.model.runtime.weights import find_weights
 
 pytestmark = pytest.mark.slow
@@ -104,10 +104,13 @@ def _tiled_and_whole(
     return _values(predictor.predict(image), "risk"), _values(whole, "risk")
 
 
-def test_tiles_that_share_most_of_a_picture_agree_with_the_whole(
-    predictor: Predictor, file: Path, mosaic: Pixels
+@pytest.mark.parametrize("width", [1472, 2 * 1024 - OVERLAP], ids=["much", "least"])
+def test_large_tiles_agree_with_the_whole(
+    predictor: Predictor, file: Path, mosaic: Pixels, width: int
 ) -> None:
-    tiled, whole = _tiled_and_whole(predictor, file, mosaic, 1024)
+    """However much of a picture its tiles share."""
+    twice = np.concatenate([mosaic, mosaic[:, ::-1]], axis=1)
+    tiled, whole = _tiled_and_whole(predictor, file, twice[:, :width], 1024)
     assert (np.abs(tiled - whole) <= TOLERANCE).mean() >= AGREEING
 
 

@@ -9,19 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskmask.model.runtime.tiles import OVERLAP, SIDES, Span, blend, cut, spans, tile_side
+from riskmask.model.runtime.tiles import SIDES, Span, blend, cut, overlap, spans, tile_side
 
 SIDE = st.sampled_from(SIDES)
 
 
 @given(length=st.integers(1, 9000), side=SIDE)
-def test_tiles_cover_the_length_and_share_128_pixels(length: int, side: int) -> None:
+def test_tiles_cover_the_length_and_share_enough(length: int, side: int) -> None:
     tiles = spans(length, side)
     assert tiles[0].start == 0
     assert tiles[-1].start + side >= length
     for before, after in pairwise(tiles):
         assert after.start % 32 == 0
-        assert before.start < after.start <= before.start + side - OVERLAP
+        assert before.start < after.start <= before.start + side - overlap(side)
+
+
+def test_small_tiles_share_half_of_themselves_and_others_192_pixels() -> None:
+    assert [overlap(side) for side in SIDES] == [128, 192, 192, 192]
 
 
 @given(length=st.integers(1, 9000), side=SIDE, stride=st.sampled_from([4, 16]))

@@ -1,8 +1,8 @@
 """Cutting an image into squares of a few fixed sizes, and fading their maps into one another.
 
-Fixed sizes keep ONNX Runtime's memory bounded. Neighbouring tiles overlap by 128 pixels or
-more; their maps are cross-faded over the 64 pixels in the overlap's middle and the rest of it,
-where a tile sees least of its neighbourhood, is thrown away.
+Fixed sizes keep ONNX Runtime's memory bounded. Neighbouring tiles overlap by 192 pixels or
+more, the smallest by 128; their maps are cross-faded over the 64 pixels in the overlap's middle
+and the rest of it, where a tile sees least of its neighbourhood, is thrown away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDES = (256, 512, 768, 1024)
-OVERLAP = 128
+OVERLAP = 192  # of tiles of 1024 pixels the risk is then that of the whole picture
 FADE = 64
 ALIGNMENT = 32  # of tile positions: the network's own stride, so that every tile has its phase
 
@@ -54,12 +54,18 @@ def tile_side(width: int, height: int) -> int:
     return next((side for side in SIDES if side >= fitted), SIDES[-1])
 
 
+def overlap(side: int) -> int:
+    """Pixels that neighbouring tiles of a side share at least; no three tiles share any."""
+    return min(OVERLAP, side // 2)
+
+
 def spans(length: int, side: int) -> tuple[Span, ...]:
-    """Tiles that cover ``length`` pixels, evenly spread, each neighbour pair sharing >= 128."""
+    """Tiles that cover ``length`` pixels, evenly spread, neighbours overlapping enough."""
     if length <= side:
         return (Span(0, side, None, None),)
     padded = -(-length // ALIGNMENT) * ALIGNMENT
-    count = -(-(padded - OVERLAP) // (side - OVERLAP))
+    shared = overlap(side)
+    count = -(-(padded - shared) // (side - shared))
     room = (padded - side) // ALIGNMENT
     starts = [room * index // (count - 1) * ALIGNMENT for index in range(count)]
     fades = [(before + side + after) // 2 - FADE // 2 for before, after in pairwise(starts)]
