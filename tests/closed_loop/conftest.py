@@ -1,6 +1,6 @@
 """A bench of real encoders and real witnesses over the tiny detector, and a picture with words.
 
-To the tiny detector red is text at risk, so the words are red.
+To the tiny detector red is text at risk, so the words stand on red.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from riskmask.server.engine.values import Policy
 Pixels = NDArray[np.uint8]
 
 FONT = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-RED, GREY = (255, 0, 0), (128, 128, 128)
+RED, WHITE = (255, 0, 0), (255, 255, 255)
 LINES = (("SPEED 60", 20, 20, 15), ("Harbour road", 24, 90, 12), ("closed today", 60, 150, 10))
 
 
 def draw_words(side: int = 192) -> Picture:
-    """Red words on coarse grey noise, which costs bits and means nothing."""
+    """Words on red plates, on coarse grey noise, which costs bits and means nothing."""
     noise = np.random.default_rng(1).integers(70, 190, (side // 4, side // 4, 1), np.uint8)
     ground = noise.repeat(3, axis=2).repeat(4, axis=0).repeat(4, axis=1)
     canvas = Image.fromarray(ground)
@@ -52,8 +52,8 @@ def draw_words(side: int = 192) -> Picture:
     for text, x, y, height in LINES:
         font = ImageFont.truetype(str(FONT), height)
         left, top, right, bottom = pen.textbbox((x, y), text, font=font)
-        pen.rectangle((left - 5, top - 5, right + 5, bottom + 5), fill=GREY)
-        pen.text((x, y), text, font=font, fill=RED)
+        pen.rectangle((left - 5, top - 5, right + 5, bottom + 5), fill=RED)
+        pen.text((x, y), text, font=font, fill=WHITE)
         polygon = ((left, top), (right, top), (right, bottom), (left, bottom))
         regions.append(KnownRegion("text", polygon, transcription=text))
     return Picture(np.array(canvas), tuple(regions), (), frozenset(), "tests", "permissive")

@@ -13,7 +13,7 @@ from riskmask.server.closed_loop.sizes import TRIES, Coded, find_size
 PIXELS = 512 * 512
 
 
-@given(st.floats(0.03, 1.5), st.floats(0.8, 3.0))
+@given(st.floats(0.03, 0.8), st.floats(1.0, 3.0))
 def test_a_falling_curve_is_met_near_30_percent(bpp: float, steepness: float) -> None:
     middle = math.log(bpp * PIXELS / 8)
 

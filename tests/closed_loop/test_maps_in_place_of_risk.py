@@ -24,7 +24,7 @@ from riskmask.server.closed_loop.pictures import Specimen
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.values import Policy
 
-SIZE = 2500
+SIZE = 500
 
 
 @pytest.mark.parametrize("level", [0.0, 1.3, 3.0, 4.75, 6.5])

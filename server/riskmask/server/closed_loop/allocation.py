@@ -92,6 +92,7 @@ class Allocator:
         self._image = _raw(image)
         self._prediction = predictor.predict(image)
         self._scores = {method: score(image) for method, score in scores.items()}
+        self._own: tuple[AnalysisRequest, Analysis] | None = None
 
     def hint(self, method: str, encoder: str, hint_format: str, size_bytes: int) -> Hinted:
         """The hint for an encoder at a size of the whole file, in bytes."""
@@ -103,7 +104,10 @@ class Allocator:
             hint_formats=(hint_format,),
             policy=self._policy,
         )
-        analysis = self._analysis(request, self._prediction, self._profiles)
+        # All methods are asked at one size, one after the other.
+        if self._own is None or self._own[0] != request:
+            self._own = request, self._analysis(request, self._prediction, self._profiles)
+        analysis = self._own[1]
         if method != RISKMASK:
             profile = self._profiles[codec]
             curves = RiskCurves(self._prediction, profile, self._policy)
