@@ -61,11 +61,12 @@ def svg(drawing: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def side_by_side(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> str:
-    """Two (H, W, 3) uint8 RGB pictures of one size, twice as large, as the data URL of a PNG."""
-    gap = np.full((left.shape[0], GAP, 3), 255, np.uint8)
-    both = Image.fromarray(np.concatenate([left, gap, right], axis=1))
-    larger = both.resize((both.width * ENLARGED, both.height * ENLARGED), Image.Resampling.NEAREST)
+def side_by_side(*pictures: NDArray[np.uint8]) -> str:
+    """(H, W, 3) uint8 RGB pictures of one size, twice as large, as the data URL of a PNG."""
+    gap = np.full((pictures[0].shape[0], GAP, 3), 255, np.uint8)
+    spaced = [part for picture in pictures for part in (gap, picture)][1:]
+    row = Image.fromarray(np.concatenate(spaced, axis=1))
+    larger = row.resize((row.width * ENLARGED, row.height * ENLARGED), Image.Resampling.NEAREST)
     buffer = io.BytesIO()
     larger.save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,132 @@
+"""Asks the engine itself for hints, with any map in the place of the network's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskmask.model.runtime.prediction import Prediction
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.closed_loop.maps import (
+    RISKMASK,
+    Score,
+    in_place_of_risk,
+    risk_in_proportion,
+    uncalibrated,
+)
+from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.raw_image import PixelFormat, Plane, RawImage
+from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.values import Analysis, AnalysisRequest, Policy, Target
+
+REFERENCE = "hyperprior"  # whose profile stands for an encoder that has none
+
+
+class KnownPrediction:
+    """An inference backend that has its one answer already.
+
+    Args:
+        prediction: of the image that will be asked about.
+        name, sha256: of the model that the answer is ascribed to.
+    """
+
+    def __init__(self, prediction: Prediction, name: str, sha256: str) -> None:
+        self.name = name
+        self.sha256 = sha256
+        self._prediction = prediction
+
+    def predict(
+        self, image: NDArray[np.uint8], before_tile: Callable[[], None], priority: int
+    ) -> Prediction:
+        """The answer; ValueError where the image has another size."""
+        if image.shape[:2] != (self._prediction.height, self._prediction.width):
+            raise ValueError("the prediction is another image's")
+        before_tile()
+        return self._prediction
+
+    def warm(self, side: int) -> None:
+        """Needs no warming."""
+
+
+@dataclass(frozen=True)
+class Hinted:
+    """What the engine answers for one method.
+
+    Attributes:
+        hint: in the encoder's format.
+        decision: what the engine says, e.g. ``ENCODE_WITH_HINTS``.
+        risk: (h, w) float32, the map that was allocated for, at the level asked for.
+    """
+
+    hint: bytes
+    decision: str
+    risk: NDArray[np.float32]
+
+
+class Allocator:
+    """Hints for one picture by every method but uniform coding.
+
+    Args:
+        predictor: the detector.
+        profiles: of codecs, by name; an encoder's own counts where there is one.
+        scores: what takes the place of the risk, by method.
+        policy: what counts as a risk.
+        image: (H, W, 3) uint8 RGB.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        profiles: Mapping[str, CodecProfile],
+        scores: Mapping[str, Score],
+        policy: Policy,
+        image: NDArray[np.uint8],
+    ) -> None:
+        self._model = predictor.name, predictor.sha256
+        self._profiles = profiles
+        self._policy = policy
+        self._image = _raw(image)
+        self._prediction = predictor.predict(image)
+        self._scores = {method: score(image) for method, score in scores.items()}
+        self._own: tuple[AnalysisRequest, Analysis] | None = None
+
+    def hint(self, method: str, encoder: str, hint_format: str, size_bytes: int) -> Hinted:
+        """The hint for an encoder at a size of the whole file, in bytes."""
+        codec = encoder if encoder in self._profiles else REFERENCE
+        request = AnalysisRequest(
+            image=self._image,
+            codec=codec,
+            target=Target(size_bytes=size_bytes),
+            hint_formats=(hint_format,),
+            policy=self._policy,
+        )
+        # All methods are asked at one size, one after the other.
+        if self._own is None or self._own[0] != request:
+            self._own = request, self._analysis(request, self._prediction, self._profiles)
+        analysis = self._own[1]
+        if method != RISKMASK:
+            profile = self._profiles[codec]
+            curves = RiskCurves(self._prediction, profile, self._policy)
+            proportion = risk_in_proportion(curves, analysis.target.level)
+            other = in_place_of_risk(self._prediction, self._scores[method], proportion)
+            profiles = {**self._profiles, codec: uncalibrated(profile)}
+            analysis = self._analysis(request, other, profiles)
+        return Hinted(analysis.hints[0].data, analysis.decision.value, analysis.risk)
+
+    def _analysis(
+        self,
+        request: AnalysisRequest,
+        prediction: Prediction,
+        profiles: Mapping[str, CodecProfile],
+    ) -> Analysis:
+        return Engine(KnownPrediction(prediction, *self._model), profiles).analyze(request)
+
+
+def _raw(image: NDArray[np.uint8]) -> RawImage:
+    height, width = image.shape[:2]
+    plane = Plane(np.ascontiguousarray(image).tobytes())
+    return RawImage(PixelFormat.RGB8, width, height, (plane,))

@@ -1,0 +1,226 @@
+"""The whole benchmark: choose the pictures, measure them, write the table and the page."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from riskmask.model.annotators.glyphs import GlyphBank
+from riskmask.model.corpus import Corpus
+from riskmask.model.data.pictures import Pictures
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import packaged_profiles
+from riskmask.model.runtime.weights import find_weights
+from riskmask.server.closed_loop.coding import Coder
+from riskmask.server.closed_loop.figures import summarise
+from riskmask.server.closed_loop.maps import METHODS, scorers
+from riskmask.server.closed_loop.page import make_sections, write_page
+from riskmask.server.closed_loop.pairs import contrasts, draw, extremes
+from riskmask.server.closed_loop.pictures import (
+    MOST_COVERED,
+    Candidate,
+    candidates,
+    held_out_pictures,
+    make_specimen,
+)
+from riskmask.server.closed_loop.record import Look, Run, Trial
+from riskmask.server.closed_loop.run import FACTORS, Bench, measure
+from riskmask.server.closed_loop.table import Made, write_table
+from riskmask.server.closed_loop.witnesses import Witnesses
+from riskmask.server.engine.values import Policy
+
+SHOWN_BEST, SHOWN_WORST = 8, 4  # pairs of a target on the page
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the command was asked for; see ``command.hints``."""
+
+    labels: Path
+    corpus: Path | None
+    fonts: Sequence[Path]
+    targets: Sequence[str]
+    pictures: int
+    fewest_words: int
+    yunet: Path | None
+    model: Path | None
+    profiles: Path | None
+    run: Path
+
+
+def close_the_loop(setting: Setting, out: Path, page: Path) -> None:
+    """Measure what is not measured yet, and write the table and the page.
+
+    Raises:
+        CorpusNotFoundError, FileNotFoundError, LabelsError: there are no pictures.
+        EncoderError: a target is unknown or not installed.
+        RunError: the run's folder holds another run.
+    """
+    found = candidates(setting.labels)
+    corpus = Corpus.find(setting.corpus)
+    icons = GlyphBank(icon for icon in corpus.icons if icon.side == "test")
+    predictor = Predictor(setting.model or find_weights().path, threads=1)
+    profiles = packaged_profiles()
+    if setting.profiles is not None:
+        profiles |= packaged_profiles(setting.profiles)
+    bench = Bench(
+        predictor=predictor,
+        profiles=profiles,
+        policy=Policy(),
+        scores=scorers(setting.yunet),
+        witnesses=Witnesses(icons, setting.yunet),
+        coders={target: Coder(target) for target in setting.targets},
+    )
+    made_with = _made_with(setting, bench)
+    run = Run(setting.run, made_with)
+    pictures = held_out_pictures(corpus, setting.fonts)
+    chosen = _choose(setting, bench, run, pictures, found)
+    _measure_all(bench, run, pictures, chosen)
+    _report(setting, bench, run, pictures, chosen, out, page)
+
+
+def _choose(
+    setting: Setting, bench: Bench, run: Run, pictures: Pictures, found: Sequence[Candidate]
+) -> list[Candidate]:
+    """The first candidates with enough words that tesseract reads rightly."""
+    chosen: list[Candidate] = []
+    for candidate in tqdm(found, desc="words", unit="picture"):
+        if 0 <= setting.pictures <= len(chosen):
+            break
+        look = run.looks.get(candidate.key)
+        if look is None:
+            specimen = make_specimen(candidate, pictures)
+            words = bench.witnesses.legible(specimen.image, specimen.regions).count
+            look = Look(candidate.key, words, candidate.share)
+            run.looks.add(look)
+        if look.words >= setting.fewest_words:
+            chosen.append(candidate)
+    return chosen
+
+
+def _measure_all(bench: Bench, run: Run, pictures: Pictures, chosen: Sequence[Candidate]) -> None:
+    each = len(bench.coders) * len(FACTORS) * len(METHODS)
+    with tqdm(total=len(chosen) * each, desc="closed loop", unit="file") as bar:
+        for candidate in chosen:
+            bar.set_postfix_str(candidate.key[:40])
+            if _finished(bench, run, candidate.key):
+                bar.update(each)
+                continue
+            for step in measure(bench, run, make_specimen(candidate, pictures)):
+                bar.update(step)
+
+
+def _finished(bench: Bench, run: Run, picture: str) -> bool:
+    def done(target: str) -> bool:
+        size = run.sizes.get(picture, target)
+        if size is None:
+            return False
+        return size.size_bytes is None or all(
+            run.trials.get(picture, target, f"{factor:g}", method)
+            for factor in FACTORS
+            for method in METHODS
+        )
+
+    return all(done(target) for target in bench.coders)
+
+
+def _report(
+    setting: Setting,
+    bench: Bench,
+    run: Run,
+    pictures: Pictures,
+    chosen: Sequence[Candidate],
+    out: Path,
+    page: Path,
+) -> None:
+    keys = {candidate.key: candidate for candidate in chosen}
+    trials = [t for t in run.trials.all() if t.picture in keys and t.target in bench.coders]
+    order = {place: rank for rank, place in enumerate(_cases(bench))}
+    trials.sort(key=lambda trial: order[trial.target, trial.factor])
+    without = {
+        target: sum(
+            size.size_bytes is None
+            for key in keys
+            if (size := run.sizes.get(key, target)) is not None
+        )
+        for target in bench.coders
+    }
+    made = Made(_command(), _facts(setting, bench), len(chosen), without)
+    cases = summarise(trials)
+    write_table(made, cases, out)
+
+    def decode(trial: Trial) -> NDArray[np.uint8]:
+        height, width = specimens[trial.picture].image.shape[:2]
+        return bench.coders[trial.target].decode(run.kept(trial.file or ""), height, width)
+
+    shown = [
+        contrast
+        for target in bench.coders
+        for contrast in extremes(
+            contrasts([t for t in trials if t.target == target], FACTORS[0]),
+            SHOWN_BEST,
+            SHOWN_WORST,
+        )
+    ]
+    specimens = {
+        key: make_specimen(keys[key], pictures) for key in {each.plain.picture for each in shown}
+    }
+    write_page(made, make_sections(cases, list(draw(shown, specimens, decode))), page)
+
+
+def _cases(bench: Bench) -> Iterator[tuple[str, float]]:
+    for target in bench.coders:
+        for factor in FACTORS:
+            yield target, factor
+
+
+def _made_with(setting: Setting, bench: Bench) -> dict[str, Any]:
+    """What a trial depends on besides its picture."""
+    return {
+        "detector": bench.predictor.sha256,
+        "profiles": {name: _text_hash(repr(profile)) for name, profile in bench.profiles.items()},
+        "face detector": None if setting.yunet is None else _file_hash(setting.yunet),
+        "tesseract": bench.witnesses.tesseract.version,
+        "encoders": {name: version(name) for name in ("av", "imageio-ffmpeg", "jpeglib")},
+        "most covered": MOST_COVERED,
+        "factors": list(FACTORS),
+    }
+
+
+def _facts(setting: Setting, bench: Bench) -> list[str]:
+    faces = "YuNet" if setting.yunet is not None else "dlib's frontal detector"
+    named = ", ".join(f"{name} {version(name)}" for name in ("av", "imageio-ffmpeg", "jpeglib"))
+    return [
+        f"Detector: {bench.predictor.name}, sha256 {bench.predictor.sha256[:8]}.",
+        f"Encoders: {named}.",
+        f"Tesseract {bench.witnesses.tesseract.version}; faces are found by {faces}.",
+        f"Words a picture needs: {setting.fewest_words}.",
+    ]
+
+
+def _command() -> str:
+    """The command line without folders, which say nothing to anybody else."""
+    words = ["python -m riskmask.model.evaluate hints"]
+    for name, value in zip(sys.argv[1:], sys.argv[2:], strict=False):
+        if name in ("--target", "--pictures", "--fewest-words"):
+            words += [name, value]
+    return " ".join(words)
+
+
+@lru_cache
+def _file_hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,171 @@
+"""Codes each picture by each target at each size by each method, and writes down what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskmask.model.encoders.base import Encoded
+from riskmask.model.encoders.errors import EncoderFailedError, UnreachableSizeError
+from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.closed_loop.allocation import Allocator
+from riskmask.server.closed_loop.coding import Coder
+from riskmask.server.closed_loop.fidelity import fidelity
+from riskmask.server.closed_loop.maps import METHODS, RISKMASK, UNIFORM, Score
+from riskmask.server.closed_loop.pictures import Specimen
+from riskmask.server.closed_loop.record import Run, Size, Trial
+from riskmask.server.closed_loop.sizes import Coded, find_size
+from riskmask.server.closed_loop.witnesses import Judge, Witnesses
+from riskmask.server.closed_loop.words import LegibleWords
+from riskmask.server.engine.values import Policy
+
+FACTORS = (1.0, 0.7, 1.5)  # of the size at which about 30% of the words are lost
+
+
+@dataclass(frozen=True)
+class Bench:
+    """All that the pictures have in common.
+
+    Attributes:
+        predictor, profiles, policy: of the engine.
+        scores: of the methods that take riskmask's place.
+        witnesses: who judge.
+        coders: by target.
+    """
+
+    predictor: Predictor
+    profiles: Mapping[str, CodecProfile]
+    policy: Policy
+    scores: Mapping[str, Score]
+    witnesses: Witnesses
+    coders: Mapping[str, Coder]
+
+
+def measure(bench: Bench, run: Run, specimen: Specimen) -> Iterator[int]:
+    """Do what is not done yet of a picture.
+
+    Yields:
+        After each step how many trials of the picture are finished by it.
+    """
+    subject = _Subject(bench, run, specimen)
+    for coder in bench.coders.values():
+        chosen = subject.size(coder)
+        if chosen.size_bytes is None:
+            yield len(FACTORS) * len(METHODS)
+            continue
+        for factor in FACTORS:
+            yield from subject.at(coder, factor, round(factor * chosen.size_bytes))
+
+
+class _Subject:
+    """A picture under way; what a step needs is made when the first one asks for it."""
+
+    def __init__(self, bench: Bench, run: Run, specimen: Specimen) -> None:
+        self._bench = bench
+        self._run = run
+        self._specimen = specimen
+        self._image = specimen.image
+
+    @cached_property
+    def _words(self) -> LegibleWords:
+        return self._bench.witnesses.legible(self._image, self._specimen.regions)
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return self._bench.witnesses.look(self._image, self._specimen.regions, self._words)
+
+    @cached_property
+    def _allocator(self) -> Allocator:
+        bench = self._bench
+        return Allocator(bench.predictor, bench.profiles, bench.scores, bench.policy, self._image)
+
+    def size(self, coder: Coder) -> Size:
+        """The size for a target, searched for or known."""
+        known = self._run.sizes.get(self._specimen.key, coder.target)
+        if known is not None:
+            return known
+
+        def code(size_bytes: int) -> Coded:
+            data = coder.encode(self._image, size_bytes, None).data
+            lost = self._words.lost(self._decoded(coder, data))
+            return Coded(len(data), sum(lost.values()) / self._words.count)
+
+        height, width = self._image.shape[:2]
+        found = find_size(code, height * width)
+        size = Size(self._specimen.key, coder.target, found.size_bytes, found.tried)
+        self._run.sizes.add(size)
+        return size
+
+    def at(self, coder: Coder, factor: float, size_bytes: int) -> Iterator[int]:
+        """All methods at one size; those with a hint may be as large as the uniform file came out.
+
+        Yields:
+            1 for each.
+        """
+        key = self._specimen.key
+        if all(self._run.trials.get(*place) for place in places(key, coder.target, factor)):
+            yield len(METHODS)
+            return
+        plain = self._encoded(coder, size_bytes, None)
+        asked = size_bytes if isinstance(plain, str) else len(plain.data)
+        hinted = self._allocator.hint(RISKMASK, coder.target, coder.hint_format, asked)
+        at_risk = hinted.risk >= np.float32(self._bench.policy.threshold)
+        for method in METHODS:
+            if self._run.trials.get(key, coder.target, f"{factor:g}", method) is None:
+                self._run.trials.add(self._trial(coder, factor, method, asked, plain, at_risk))
+            yield 1
+
+    def _trial(
+        self,
+        coder: Coder,
+        factor: float,
+        method: str,
+        asked: int,
+        plain: Encoded | str,
+        at_risk: NDArray[np.bool_],
+    ) -> Trial:
+        specimen = self._specimen
+        trial = Trial(specimen.key, specimen.source, coder.target, factor, method, asked)
+        encoded = plain
+        if method != UNIFORM:
+            hinted = self._allocator.hint(method, coder.target, coder.hint_format, asked)
+            trial = replace(trial, decision=hinted.decision)
+            encoded = self._encoded(coder, asked, hinted.hint)
+        if isinstance(encoded, str):
+            return replace(trial, error=encoded)
+        name = f"{specimen.key}-{coder.target}-{factor:g}-{method}{coder.suffix}"
+        self._run.keep(name, encoded.data)
+        decoded = self._decoded(coder, encoded.data)
+        parts = {
+            "known": specimen.known,
+            "risk": at_risk,
+            "rest": ~(specimen.known | at_risk),
+        }
+        return replace(
+            trial,
+            size_bytes=len(encoded.data),
+            quality=encoded.quality,
+            file=name,
+            judgement=self._judge(decoded),
+            fidelity=fidelity(self._image, decoded, parts),
+        )
+
+    def _encoded(self, coder: Coder, size_bytes: int, hint: bytes | None) -> Encoded | str:
+        """A file, or why there is none."""
+        try:
+            return coder.encode(self._image, size_bytes, hint)
+        except (UnreachableSizeError, EncoderFailedError) as error:
+            return str(error)
+
+    def _decoded(self, coder: Coder, data: bytes) -> NDArray[np.uint8]:
+        return coder.decode(data, self._image.shape[0], self._image.shape[1])
+
+
+def places(picture: str, target: str, factor: float) -> list[tuple[str, ...]]:
+    """Where the trials of a picture at a size are written down."""
+    return [(picture, target, f"{factor:g}", method) for method in METHODS]

@@ -1,0 +1,52 @@
+"""A run's folder: what is written is found again, and another run's folder is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from riskmask.server.closed_loop.record import Look, Run, RunError, Size, Trial
+from riskmask.server.closed_loop.sizes import Coded
+from riskmask.server.closed_loop.witnesses import Judgement
+
+SAID = Judgement(5, 2, 3, 1, 0, 0, 1, 0, 0.02, {4: 2})
+TRIAL = Trial(
+    *("a", "tests", "x265", 0.7, "riskmask", 1000, 990, "crf 40", "ENCODE", None, "a.mp4"),
+    judgement=SAID,
+    fidelity={"known": (30.5, 0.9)},
+)
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", {"detector": "1"})
+    size = Size("a", "x265", 900, (Coded(900, 0.25), Coded(1800, 0.0)))
+    failed = Trial("a", "tests", "x265", 0.7, "saliency", 1000, error="too small")
+    run.looks.add(Look("a", 5, 0.1))
+    run.sizes.add(size)
+    run.trials.add(TRIAL)
+    run.trials.add(failed)
+    run.keep("a.mp4", b"stream")
+    again = Run(tmp_path / "run", {"detector": "1"})
+    assert again.looks.all() == [Look("a", 5, 0.1)]
+    assert again.sizes.get("a", "x265") == size
+    assert again.trials.all() == [TRIAL, failed]
+    assert again.trials.get("a", "x265", "1", "riskmask") is None
+    assert again.kept("a.mp4") == b"stream"
+
+
+def test_a_line_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
+    Run(tmp_path, {}).trials.add(TRIAL)
+    path = tmp_path / "coded.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:40])
+    again = Run(tmp_path, {})
+    assert again.trials.all() == [TRIAL]
+    again.trials.add(TRIAL)
+    assert path.read_bytes() == whole * 2
+
+
+def test_a_run_with_another_detector_is_refused(tmp_path: Path) -> None:
+    Run(tmp_path, {"detector": "1", "tesseract": "5"})
+    with pytest.raises(RunError, match="another detector"):
+        Run(tmp_path, {"detector": "2", "tesseract": "5"})
