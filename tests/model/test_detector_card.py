@@ -51,7 +51,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_the_card_names_runs_labels_and_losses(runs: list[Path]) -> None:
     weights = find_weights()
-    text = card(weights, runs, [LABELS / "test", LABELS / "test"])
+    text = card(weights, runs, [LABELS / "test", LABELS / "test"], ["The first run saw rain."])
+    assert "\n- The first run saw rain.\n" in text
     assert weights.sha256 in text
     assert "1. from old.onnx, by cdc: `--steps 700" in text
     assert "2. from run 1, by all codecs: `--steps 900" in text

@@ -24,7 +24,7 @@ from riskmask.model.data.items import scene_fonts
 from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, merge_shards, read_rows
-from riskmask.model.data.training_set import load_examples
+from riskmask.model.data.training_set import load_examples, load_folders
 from riskmask.model.label.__main__ import codec_identities
 from riskmask.model.label.job import Job, plan
 from riskmask.model.label.worker import Share, Worker
@@ -203,6 +203,19 @@ def test_only_labels_of_the_codecs_asked_for_are_read(undisturbed: Path) -> None
     assert len(load_examples(undisturbed, codecs=["hyperprior"])) == SIGNS + 1
     with pytest.raises(LabelsError, match="no labels of cdc"):
         load_examples(undisturbed, codecs=["cdc"])
+
+
+def test_of_several_folders_those_without_a_codec_are_passed_over(
+    undisturbed: Path, job: Job, tmp_path: Path
+) -> None:
+    out = tmp_path / "labels"
+    _work(replace(job, codecs=("jpeg",), out=out))
+    folders = [out, undisturbed]
+    assert len(load_folders(folders, codecs=["jpeg"])) == SIGNS + 1
+    both = load_folders(folders)
+    assert [example.others for example in both] == [()] * (SIGNS + 1)  # the first folder's alone
+    with pytest.raises(LabelsError, match=r"no labels of cdc; .* has no labels of cdc"):
+        load_folders(folders, codecs=["cdc"])
 
 
 def test_pictures_kept_for_the_calibration_are_told_by_their_keys(

@@ -25,6 +25,10 @@ REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one
 CELL = 16  # the codec's grid; crops stay aligned to it
 
 
+class NotLabelledError(LabelsError):
+    """A folder without labels of the codecs asked for."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One labelled picture.
@@ -104,7 +108,8 @@ def load_examples(
 
     Raises:
         FileNotFoundError: there are no labels.
-        LabelsError: there are none of these codecs, or a picture is not the one that was labelled.
+        NotLabelledError: there are none of these codecs.
+        LabelsError: a picture is not the one that was labelled.
     """
     store = PictureStore(folder, corpus, fonts)
     rows = (
@@ -114,7 +119,7 @@ def load_examples(
     )
     pictures = [_joined(list(group)) for _, group in groupby(rows, key=lambda row: row.key)]
     if not pictures:
-        raise LabelsError(f"{folder} has no labels of {', '.join(codecs or ['any codec'])}")
+        raise NotLabelledError(f"{folder} has no labels of {', '.join(codecs or ['any codec'])}")
     with ThreadPoolExecutor() as pool:
         images = pool.map(
             lambda picture: store.get(picture[0].key, picture[0].image_sha256), pictures
@@ -125,11 +130,23 @@ def load_examples(
 def load_folders(
     folders: Sequence[Path], *, codecs: Collection[str] | None = None, fonts: Sequence[Path] = ()
 ) -> list[Example]:
-    """:func:`load_examples` of several folders; a picture of two has the labels of the first."""
+    """:func:`load_examples` of several folders; a picture of two has the labels of the first.
+
+    Raises:
+        LabelsError: as there; that there are none of these codecs, only where no folder has any.
+    """
     found: dict[str, Example] = {}
+    missing = []
     for folder in folders:
-        for example in load_examples(folder, codecs=codecs, fonts=fonts):
+        try:
+            examples = load_examples(folder, codecs=codecs, fonts=fonts)
+        except NotLabelledError as error:
+            missing.append(str(error))
+            continue
+        for example in examples:
             found.setdefault(example.key, example)
+    if not found:
+        raise NotLabelledError("; ".join(missing))
     return list(found.values())
 
 

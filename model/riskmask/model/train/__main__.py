@@ -170,6 +170,10 @@ def detector_card(
     run: Annotated[
         list[Path] | None, typer.Option(help="Folders of the runs, each started from the last.")
     ] = None,
+    note: Annotated[
+        list[str] | None,
+        typer.Option(help="A sentence on runs or labels that neither tells, repeatable."),
+    ] = None,
     out: OutOption = PACKAGED,
 ) -> None:
     """Write the packaged detector's card from its runs and its labels."""
@@ -177,7 +181,8 @@ def detector_card(
     from riskmask.model.train.detector_card import card
 
     weights = find_weights("detector", out)
-    text = card(weights, run or [Path("runs/detector")], labels or [Path("runs/labels")])
+    runs, folders = run or [Path("runs/detector")], labels or [Path("runs/labels")]
+    text = card(weights, runs, folders, note or ())
     path = out / "detector.md"
     path.write_text(text, encoding="utf-8")
     typer.echo(f"wrote {path}")

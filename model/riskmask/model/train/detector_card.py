@@ -18,13 +18,16 @@ CALIBRATION = "calibration.json"  # in the folder of a run: what `train calibrat
 QUANTISATION = "quantisation.json"  # there too: what `train quantise` lost
 
 
-def card(weights: Weights, runs: Sequence[Path], labels: Sequence[Path]) -> str:
+def card(
+    weights: Weights, runs: Sequence[Path], labels: Sequence[Path], notes: Sequence[str] = ()
+) -> str:
     """The card as Markdown.
 
     Args:
         weights: of the packaged detector.
         runs: folders of its runs, each started from the last.
         labels: folders that they learnt from.
+        notes: sentences on runs and labels.
     """
     annotators = sorted({name for folder in labels for name in Recipe.load(folder).annotators})
     log = _log(runs)
@@ -42,6 +45,7 @@ def card(weights: Weights, runs: Sequence[Path], labels: Sequence[Path]) -> str:
         *_trained(runs),
         "- Labels: `python -m riskmask.model.label`, annotators "
         f"{', '.join(annotators)}; pictures by codec: {_codecs(labels)}.",
+        *(f"- {note}" for note in notes),
         "- Measured in `docs/evaluation.md`.",
         "",
         "What it has not learnt: changes of geometry.",
