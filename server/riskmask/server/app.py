@@ -150,12 +150,14 @@ class Server:
         call on an answer: with answers held back for a moment theirs have all arrived before, or
         are sent after and to another server.
         """
-        if seconds:
-            self._servicer.hold_answers()
-            await asyncio.sleep(TURNAROUND_SECONDS)
-        leaving = asyncio.create_task(self._server.stop(seconds))
-        await asyncio.sleep(0)  # it has told the clients by its first wait
-        self._servicer.release_answers()
+        try:
+            if seconds:
+                self._servicer.hold_answers()
+                await asyncio.sleep(TURNAROUND_SECONDS)
+            leaving = asyncio.create_task(self._server.stop(seconds))
+            await asyncio.sleep(0)  # it has told the clients by its first wait
+        finally:
+            self._servicer.release_answers()
         await leaving
 
     @property
