@@ -28,6 +28,7 @@ from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.corpus import Corpus, CorpusNotFoundError, Icon
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Example
+from riskmask.model.runtime.weights import find_weights
 
 Pixels = NDArray[np.uint8]
 
@@ -175,6 +176,24 @@ class ThreeWords:
         for (x, y), value in zip(self.places, values, strict=True):
             plane[0, y // 4 : y // 4 + 8, x // 4 : x // 4 + 8] = value
         return plane
+
+
+@pytest.fixture(scope="session")
+def float_detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged detector, which is in 8 bits, as a file in float32 with the same weights."""
+    from riskmask.model.export import export_detector
+    from riskmask.model.train.exported import read_exported
+
+    with Image.open(EXAMPLES / "astronaut.jpg") as opened:
+        whole = np.array(opened.convert("RGB"))
+    packaged = find_weights()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter
+        return export_detector(
+            read_exported(packaged.path, [whole, 255 - whole]),
+            tmp_path_factory.mktemp("float32"),
+            packaged.name,
+        )
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -31,6 +32,7 @@ from riskmask.model.quantise import (
 from riskmask.model.release import register
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.weights import find_weights
+from riskmask.model.train.detector_card import QUANTISATION
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -43,16 +45,19 @@ def pictures() -> list[NDArray[np.uint8]]:
 
 
 @pytest.fixture(scope="module")
-def quantised(pictures: list[NDArray[np.uint8]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("quantised")
-    return quantise_detector(find_weights().path, pictures, folder)
+def quantised(
+    float_detector: Path,
+    pictures: list[NDArray[np.uint8]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    return quantise_detector(float_detector, pictures, tmp_path_factory.mktemp("quantised"))
 
 
 @pytest.mark.slow
 def test_it_says_what_the_original_says_in_a_third_of_the_size(
-    quantised: Path, pictures: list[NDArray[np.uint8]]
+    quantised: Path, float_detector: Path, pictures: list[NDArray[np.uint8]]
 ) -> None:
-    source = find_weights().path
+    source = float_detector
     assert quantised.stat().st_size < 0.4 * source.stat().st_size
     assert list(quantised.parent.iterdir()) == [quantised]
     before, after = Predictor(source, threads=1), Predictor(quantised, threads=1)
@@ -65,11 +70,11 @@ def test_it_says_what_the_original_says_in_a_third_of_the_size(
 
 
 @pytest.mark.slow
-def test_its_heads_stay_in_float(quantised: Path) -> None:
+def test_its_heads_stay_in_float(quantised: Path, float_detector: Path) -> None:
     model = onnx.load(quantised)
     made = {name: node.op_type for node in model.graph.node for name in node.output}
     assert is_quantised(quantised)
-    assert not is_quantised(find_weights().path)
+    assert not is_quantised(float_detector)
     heads = [node for node in model.graph.node if node.name in set(head_nodes(model))]
     convolutions = [node for node in heads if node.op_type == "Conv"]
     assert len(convolutions) == 2
@@ -158,35 +163,38 @@ def _command(*words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_the_command_replaces_the_file_that_it_was_made_from(
-    pictures: list[NDArray[np.uint8]], tmp_path: Path
+    float_detector: Path, pictures: list[NDArray[np.uint8]], tmp_path: Path
 ) -> None:
-    packaged = find_weights()
     labels, out = tmp_path / "labels", tmp_path / "out"
     (labels / "pictures").mkdir(parents=True)
     out.mkdir()
-    predictor = Predictor(packaged.path, threads=1)
+    predictor = Predictor(float_detector, threads=1)
     rows = []
     for number, image in zip((1, 2, 10), pictures, strict=False):  # the last is kept out
         key = f"scene-{number:06d}"
         Image.fromarray(image).save(labels / "pictures" / f"{key}.png")
         rows.append(_labelled(key, image, predictor.predict(image).risk.astype(np.float32)))
     write_shard(labels, rows)
-    source = out / packaged.path.name
-    shutil.copy(packaged.path, source)
-    register("detector", source, packaged.name)
-    done = _command("--labels", labels, "--model", source, "--out", out)
+    source, run = out / float_detector.name, tmp_path / "run"
+    shutil.copy(float_detector, source)
+    register("detector", source, predictor.name)
+    done = _command("--labels", labels, "--model", source, "--out", out, "--run", run)
     assert done.returncode == 0, done.stderr
     assert "1 pictures kept out of training" in done.stdout
     written = find_weights("detector", out)
     assert is_quantised(written.path)
     assert not source.exists()
+    record = json.loads((run / QUANTISATION).read_text("utf-8"))
+    assert (record["file"], record["source"]) == (written.path.name, float_detector.name)
+    assert record["source_bytes"] == float_detector.stat().st_size
+    assert max(record["lost"].values()) < 0.01
     again = _command("--labels", labels, "--model", written.path, "--out", out)
     assert again.returncode == 2
     assert "is quantised already" in again.stderr
 
 
-def test_the_command_says_what_it_lacks(tmp_path: Path) -> None:
-    done = _command("--labels", tmp_path)
+def test_the_command_says_what_it_lacks(float_detector: Path, tmp_path: Path) -> None:
+    done = _command("--labels", tmp_path, "--model", float_detector)
     assert done.returncode == 2
     assert "run python -m riskmask.model.label" in done.stderr
     path = tmp_path / "detector.onnx"

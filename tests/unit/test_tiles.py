@@ -24,8 +24,8 @@ def test_tiles_cover_the_length_and_share_enough(length: int, side: int) -> None
         assert before.start < after.start <= before.start + side - overlap(side)
 
 
-def test_small_tiles_share_half_of_themselves_and_others_192_pixels() -> None:
-    assert [overlap(side) for side in SIDES] == [128, 192, 192, 192]
+def test_small_tiles_share_half_of_themselves_and_large_ones_384_pixels() -> None:
+    assert [overlap(side) for side in SIDES] == [128, 256, 384, 384]
 
 
 @given(length=st.integers(1, 9000), side=SIDE, stride=st.sampled_from([4, 16]))
@@ -49,7 +49,16 @@ def test_an_image_of_up_to_1024_is_one_tile(width: int, height: int) -> None:
 
 @pytest.mark.parametrize(
     ("width", "height", "side"),
-    [(1, 1, 256), (256, 256, 256), (257, 3, 512), (1024, 700, 1024), (8000, 6000, 1024)],
+    [
+        (1, 1, 256),
+        (256, 256, 256),
+        (257, 3, 512),
+        (1024, 700, 1024),
+        (8000, 6000, 1024),
+        (700, 600, 768),
+        (2000, 600, 1024),
+        (2000, 400, 512),
+    ],
 )
 def test_tile_sides(width: int, height: int, side: int) -> None:
     assert tile_side(width, height) == side

@@ -1,8 +1,8 @@
 """Cutting an image into squares of a few fixed sizes, and fading their maps into one another.
 
-Fixed sizes keep ONNX Runtime's memory bounded. Neighbouring tiles overlap by 192 pixels or
-more, the smallest by 128; their maps are cross-faded over the 64 pixels in the overlap's middle
-and the rest of it, where a tile sees least of its neighbourhood, is thrown away.
+Fixed sizes keep ONNX Runtime's memory bounded. Neighbouring tiles overlap by 384 pixels or
+more, small ones by half of their side; their maps are cross-faded over the 64 pixels in the
+overlap's middle and the rest of it, where a tile sees least of its neighbourhood, is thrown away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDES = (256, 512, 768, 1024)
-OVERLAP = 192  # of tiles of 1024 pixels the risk is then that of the whole picture
+STRIP_SIDES = (256, 512)  # wider strips take no more time in the largest, and see further
+OVERLAP = 384  # of tiles of 1024 pixels the risk is then that of the whole picture
 FADE = 64
 ALIGNMENT = 32  # of tile positions: the network's own stride, so that every tile has its phase
 
@@ -49,9 +50,10 @@ class Span:
 def tile_side(width: int, height: int) -> int:
     """The smallest tile that holds the whole image; where none does, one that fits its shape."""
     longest = max(width, height)
+    if longest <= SIDES[-1]:
+        return next(side for side in SIDES if side >= longest)
     # A long thin picture is cut into squares of its short side, not padded to 1024.
-    fitted = longest if longest <= SIDES[-1] else min(width, height)
-    return next((side for side in SIDES if side >= fitted), SIDES[-1])
+    return next((side for side in STRIP_SIDES if side >= min(width, height)), SIDES[-1])
 
 
 def overlap(side: int) -> int:

@@ -17,10 +17,10 @@ MOST_LOST = 0.01  # of the average precision over judged regions, at any contest
 
 @app.command()
 def quantise(
-    labels: FoldersOption = None,
     model: Annotated[
-        Path | None, typer.Option(help="float32 ONNX detector; default: the packaged one.")
-    ] = None,
+        Path, typer.Option(help="float32 ONNX detector, as train calibrate writes it.")
+    ],
+    labels: FoldersOption = None,
     out: OutOption = Path("runs/quantised"),
     run: Annotated[
         Path, typer.Option("--run", help="Folder of the detector's run, for its card.")
@@ -42,17 +42,15 @@ def quantise(
     from riskmask.model.export import write_detector
     from riskmask.model.quantise import is_quantised, lost_precision, quantise_detector
     from riskmask.model.release import register
-    from riskmask.model.runtime.errors import ModelError, WeightsError
+    from riskmask.model.runtime.errors import ModelError
     from riskmask.model.runtime.predictor import Predictor
-    from riskmask.model.runtime.weights import find_weights
     from riskmask.model.train.detector_card import QUANTISATION
 
     try:
-        source = model or find_weights().path
-        before = Predictor(source)
-        if is_quantised(source):
-            raise typer.BadParameter(f"{source.name} is quantised already", param_hint="--model")
-        size_before = source.stat().st_size
+        before = Predictor(model)
+        if is_quantised(model):
+            raise typer.BadParameter(f"{model.name} is quantised already", param_hint="--model")
+        size_before = model.stat().st_size
         folders = labels or [Path("runs/labels")]
         examples = load_folders(folders, codecs=[REFERENCE], fonts=fonts or ())
         learnt = [example for example in examples if not example.for_calibration]
@@ -62,12 +60,12 @@ def quantise(
                 f"{', '.join(map(str, folders))}: {len(learnt)} pictures to take ranges from and "
                 f"{len(kept)} kept out of training to measure on; label more"
             )
-    except (FileNotFoundError, LabelsError, ModelError, WeightsError) as error:
+    except (FileNotFoundError, LabelsError, ModelError) as error:
         typer.echo(f"quantise: {error}", err=True)
         raise typer.Exit(2) from None
     order = np.random.default_rng(0).permutation(len(learnt))[:RANGES]
     with tempfile.TemporaryDirectory() as scratch:
-        path = quantise_detector(source, (learnt[i].image for i in order), Path(scratch))
+        path = quantise_detector(model, (learnt[i].image for i in order), Path(scratch))
         after = Predictor(path)
         table = region_table(
             kept,
@@ -89,7 +87,7 @@ def quantise(
     register("detector", written, before.name)
     record = {
         "file": written.name,
-        "source": source.name,
+        "source": model.name,
         "source_bytes": size_before,
         "regions": len(table),
         "pictures": len(kept),

@@ -31,7 +31,7 @@ def main(
     cores, report = split(own_cores()), Report()
     typer.echo(cores)
     os.sched_setaffinity(0, cores.callers)
-    typer.echo("minutes  memory of the server  calls  not as meant")
+    typer.echo("minutes  memory held     most  calls  not as meant")
     seconds = minutes * 60
     with running_service(cores.server, "--model-threads", "1") as service:
         memory = measure_memory(
@@ -53,7 +53,8 @@ def main(
 
 def _tell(minute: Minute) -> None:
     calls = f"{minute.answers:5}  {minute.surprises:12}"
-    typer.echo(f"{minute.seconds / 60:7.1f}  {minute.resident:17.1f} MB  {calls}")
+    memory = f"{minute.held:8.1f} MB  {minute.most:6.1f}"
+    typer.echo(f"{minute.seconds / 60:7.1f}  {memory}  {calls}")
 
 
 if __name__ == "__main__":
