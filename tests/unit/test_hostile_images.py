@@ -110,6 +110,19 @@ def test_flipped_bits_in_a_png_are_corrupt(
         decode(bytes(content))
 
 
+@pytest.mark.parametrize("transparency", [b"", _chunk(b"tRNS", b"\0\x80")], ids=["", "see-through"])
+def test_an_image_that_lost_its_palette_is_corrupt(transparency: bytes) -> None:
+    """Pillow loads it, and fails on an assertion of its own when it is asked for transparency.
+
+    Of the fuzzer's seed 11, number 9422: the chunks of a PNG in another order, its palette before
+    the header.
+    """
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 4, 8, 3, 0, 0, 0))
+    data = _chunk(b"IDAT", zlib.compress((b"\0" + bytes(8)) * 4)) + _chunk(b"IEND", b"")
+    with pytest.raises(CorruptImageError, match="lost its palette"):
+        decode(b"\x89PNG\r\n\x1a\n" + header + transparency + data)
+
+
 @contextmanager
 def little_memory() -> Iterator[None]:
     """No more than 64 MiB can be allocated in here: a seventh of a bit for each pixel claimed."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BAND_PIXELS = 1 << 20
 ORIENTATION = 0x0112  # EXIF and TIFF tag
 WIDE_MODES = frozenset({"I", "F"})
+PALETTE_MODES = frozenset({"P", "PA"})
 SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 # PNG grey of fewer bits: what one step is in 8 bits.
 GREY_STEPS = {"L;2": 85, "L;4": 17}
@@ -86,6 +87,8 @@ def upright_rgb(image: ImageFile) -> tuple[Pixels, tuple[str, ...]]:
         raise CorruptImageError(
             "the image's pixels are damaged or cut off; send the whole file"
         ) from error
+    if image.mode in PALETTE_MODES and image.palette is None:
+        raise CorruptImageError("the image has lost its palette; send the whole file")
     if pictures:
         notes.append("only the first picture was analysed")
     if sixteen:
