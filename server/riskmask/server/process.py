@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
+from riskmask.server.allocator import give_large_arrays_back
 from riskmask.server.app import Server, certificates, interceptors
 from riskmask.server.engine.any_image import decode_here
 from riskmask.server.engine.engine import Engine
@@ -63,6 +64,7 @@ async def serve(
         StartError: an address cannot be had.
         AssetError: the model or a codec profile cannot be used.
     """
+    give_large_arrays_back()
     stopping = asyncio.Event()
     batches = BatchSizes()
     decoding = load_decoding(settings)
