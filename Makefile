@@ -11,6 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 
 # What decides what is installed: when one of these changes, the next run installs again.
 REQUIREMENTS := pyproject.toml constraints.txt
+NEURAL := hyperprior factorized channel-ar hific cdc
 # The environment of the demo, and the one of the tests, which holds the demo's.
 DEMO := $(VENV)/demo.stamp
 TEST := $(VENV)/test.stamp
@@ -55,13 +56,17 @@ load: $(TEST) ## offer a server ten times what it can do (ARGS="--seconds 60")
 soak: $(TEST) ## watch a server's memory under work, and stop servers at work (ARGS="--minutes 30")
 	$(BIN)/python -m riskmask.server.bench.soak $(ARGS)
 
-train: $(TEST) ## make the model anew: codec, labels, detector, export (needs RISKMASK_CORPUS)
-	$(BIN)/python -m riskmask.model.train codec
-	$(BIN)/python -m riskmask.model.train classic-profile
-	$(BIN)/python -m riskmask.model.label --out runs/labels
+train: $(TEST) ## make a detector anew by the packaged codecs: labels, training, profiles (needs RISKMASK_CORPUS)
+	$(BIN)/python -m riskmask.model.label --out runs/labels $(NEURAL:%=--codec %) \
+	  --annotator text --annotator symbol --annotator face
 	$(BIN)/python -m riskmask.model.label.card runs/labels
-	$(BIN)/python -m riskmask.model.train detector
-	$(BIN)/python -m riskmask.model.train calibrate
+	$(BIN)/python -m riskmask.model.train detector --out runs/detector
+	$(BIN)/python -m riskmask.model.train calibrate --out runs/detector
+	$(BIN)/python -m riskmask.model.train quantise --model runs/detector/detector-*.onnx \
+	  --out model/riskmask/model/weights
+	$(BIN)/python -m riskmask.model.train detector-card
+	for codec in $(filter-out hyperprior,$(NEURAL)); do \
+	  $(BIN)/python -m riskmask.model.train codec-profile --codec $$codec || exit 1; done
 
 clean: ## remove everything that make made (not runs/)
 	rm -rf $(VENV) .venv-proto .venv-proto-buf .venv-node out build dist

@@ -132,6 +132,9 @@ def test_a_file_that_is_no_detector_is_refused(
     )
     with pytest.raises(NotADetectorError, match=r"other\.onnx is no detector that riskmask"):
         read_exported(tmp_path / "other.onnx", pictures)
+    (tmp_path / "photo.onnx").write_bytes(b"no model at all")
+    with pytest.raises(NotADetectorError, match=r"photo\.onnx is no detector that riskmask"):
+        read_exported(tmp_path / "photo.onnx", pictures)
 
 
 def test_a_run_begins_with_a_file_or_with_a_folder(

@@ -51,7 +51,7 @@ CALIBRATION_SOURCES = frozenset(
 HELD_OUT_ICON_FAMILIES = frozenset({"maki", "flags"})
 
 
-class CorpusNotFoundError(RuntimeError):
+class CorpusNotFoundError(FileNotFoundError):
     """No corpus folder was named, or the named folder is not one."""
 
 

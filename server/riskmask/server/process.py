@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from riskmask.server.allocator import give_large_arrays_back
+from riskmask.server.allocator import give_large_arrays_back, keep_trimmed
 from riskmask.server.app import Server, certificates, interceptors
 from riskmask.server.engine.any_image import decode_here
 from riskmask.server.engine.engine import Engine
@@ -79,10 +79,11 @@ async def serve(
         decoding,
     )
     await server.start()
-    reloading = asyncio.create_task(reloads.run(server))
+    beside = [asyncio.create_task(reloads.run(server)), asyncio.create_task(keep_trimmed())]
     ready(server)
     await stopping.wait()
-    reloading.cancel()
+    for task in beside:
+        task.cancel()
     log.info("stopping: waiting up to %.0f s for calls in flight", settings.drain_seconds)
     await server.stop()
 

@@ -53,6 +53,9 @@ def evaluate_detector(
         list[Path] | None,
         typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
     ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="A sentence for the page's head, repeatable.")
+    ] = None,
     rate_images: Annotated[
         int, typer.Option(help="Pictures coded for real by each codec; 0 for none.")
     ] = 40,
@@ -90,7 +93,8 @@ def evaluate_detector(
     except (FileNotFoundError, LabelsError, ModelError, ProfileError, WeightsError) as error:
         typer.echo(f"evaluate: {error}", err=True)
         raise typer.Exit(2) from None
-    report = Report(title, f"{predictor.name}, sha256 {predictor.sha256[:8]}", parts)
+    detector = f"{predictor.name}, sha256 {predictor.sha256[:8]}"
+    report = Report(title, detector, parts, tuple(note or ()))
     figures = out.with_suffix(".csv")
     write_markdown(report, out, figures.name)
     write_csv(report, figures)
@@ -112,6 +116,7 @@ def _measure(
     from riskmask.model.evaluate.page import make_section
     from riskmask.model.evaluate.rates import measure_rates
     from riskmask.model.evaluate.report import CodecReport
+    from riskmask.model.evaluate.spread import evenly_spread
     from riskmask.model.evaluate.subject import KINDS, is_judged
 
     judged = [example for example in examples if is_judged(example)]
@@ -128,7 +133,7 @@ def _measure(
     rates = None
     if rate_images > 0:
         whole = [e for e in examples if e.source != "scenes" and e.scale == 1.0] or judged
-        coded = whole[:: max(len(whole) // rate_images, 1)][:rate_images]
+        coded = evenly_spread(whole, rate_images)
         rates = measure_rates(predictor, CODECS[profile.name](), profile, coded)
     told = f"version {profile.version}; {profile.fitted_on}"
     return CodecReport(profile.name, told, every, groups, rates), sections

@@ -13,6 +13,7 @@ from riskmask.model.evaluate.groups import FEWEST, Group, Part
 from riskmask.model.evaluate.precision import Row
 from riskmask.model.evaluate.rates import RateErrors
 from riskmask.model.evaluate.safety import Figure
+from riskmask.model.pages import write_whole
 
 _METHOD = [
     "A level is contested where 20 to 60% of the judged regions change. Average precision (AP) of",
@@ -53,11 +54,12 @@ class CodecReport:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything the page says: its title, the detector, and one part for each codec."""
+    """Everything the page says: its title, the detector, a part for each codec, and sentences."""
 
     title: str
     detector: str
     codecs: Sequence[CodecReport]
+    notes: Sequence[str] = ()
 
 
 def write_markdown(report: Report, out: Path, figures: str) -> None:
@@ -75,6 +77,7 @@ def write_markdown(report: Report, out: Path, figures: str) -> None:
         f"training never saw. Detector: {report.detector}. Every method's figures are in",
         f"[{figures}]({figures}).",
         "",
+        *[line for note in report.notes for line in (note, "")],
         *_METHOD,
         "",
         "## What it has to reach",
@@ -93,7 +96,7 @@ def write_markdown(report: Report, out: Path, figures: str) -> None:
         if part.rates is not None:
             lines += ["", "### Predicted rate", "", *_rates(part.rates)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(out, "\n".join(lines) + "\n")
 
 
 def _bars(report: Report) -> list[str]:

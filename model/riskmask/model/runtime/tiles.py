@@ -57,7 +57,10 @@ def tile_side(width: int, height: int) -> int:
 
 
 def overlap(side: int) -> int:
-    """Pixels that neighbouring tiles of a side share at least; no three tiles share any."""
+    """Pixels that neighbouring tiles of a side share at least.
+
+    At most half of the side: then the fades of one tile never meet.
+    """
     return min(OVERLAP, side // 2)
 
 

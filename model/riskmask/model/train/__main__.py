@@ -73,6 +73,7 @@ def detector(
     from riskmask.model.release import register
     from riskmask.model.train.detector import DetectorTraining, train_detector
     from riskmask.model.train.exported import NotADetectorError
+    from riskmask.model.train.run import OtherSettingsError
     from riskmask.model.train.starts import start_network
 
     if frozen_statistics and start is None:
@@ -104,7 +105,7 @@ def detector(
             start=None if start is None else start_network(start, learnt),
             held_out=[example for example in every if example.for_calibration],
         )
-    except (FileNotFoundError, LabelsError, NotADetectorError) as error:
+    except (FileNotFoundError, LabelsError, NotADetectorError, OtherSettingsError) as error:
         typer.echo(f"detector: {error}", err=True)
         raise typer.Exit(2) from None
     register("detector", export_detector(network, out, DETECTOR_NAME), DETECTOR_NAME)
@@ -138,6 +139,7 @@ def calibrate(
     import tempfile
     from dataclasses import asdict
 
+    from riskmask.model.data.shards import LabelsError
     from riskmask.model.data.training_set import REFERENCE, load_folders
     from riskmask.model.export import export_detector
     from riskmask.model.release import register
@@ -146,9 +148,13 @@ def calibrate(
     from riskmask.model.train.detector import load_trained
     from riskmask.model.train.detector_card import CALIBRATION, calibration_line
 
-    network, _ = load_trained(run)
     folders = labels or [Path("runs/labels")]
-    labelled = load_folders(folders, codecs=[REFERENCE], fonts=fonts or ())
+    try:
+        network, _ = load_trained(run)
+        labelled = load_folders(folders, codecs=[REFERENCE], fonts=fonts or ())
+    except (FileNotFoundError, LabelsError) as error:
+        typer.echo(f"calibrate: {error}", err=True)
+        raise typer.Exit(2) from None
     examples = [example for example in labelled if example.for_calibration]
     with tempfile.TemporaryDirectory() as scratch:
         predictor = Predictor(export_detector(network, Path(scratch), DETECTOR_NAME))

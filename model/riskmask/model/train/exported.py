@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
@@ -77,11 +78,11 @@ def read_exported(
 
 def _weights(path: Path) -> tuple[dict[str, Weights], Weights]:
     """Of every convolution, by its name in the network; of the two heads as the one they were."""
-    graph = onnx.load(path).graph
-    values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    values |= _derived(graph, values)
-    nodes = {_module_name(node.name): node for node in graph.node if node.op_type == "Conv"}
     try:
+        graph = onnx.load(path).graph
+        values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+        values |= _derived(graph, values)
+        nodes = {_module_name(node.name): node for node in graph.node if node.op_type == "Conv"}
         maps, rate = (nodes.pop(name) for name in HEADS)
         body = {name: _pair(values, node.input[1:3]) for name, node in nodes.items()}
         rates = _rate_kernels(graph, values, rate), _tensor(values, rate.input[2])
@@ -90,7 +91,7 @@ def _weights(path: Path) -> tuple[dict[str, Weights], Weights]:
             torch.cat([own[:ANCHORS], other, own[ANCHORS:]])
             for own, other in zip(_pair(values, maps.input[1:3]), rates, strict=True)
         ]
-    except (KeyError, ValueError, IndexError, RuntimeError):
+    except (DecodeError, KeyError, ValueError, IndexError, RuntimeError):
         raise NotADetectorError(f"{path.name} is no detector that riskmask exported") from None
     return body, (head[0], head[1])
 

@@ -37,19 +37,26 @@ def frontier(
     Nothing else may run while they are timed, which is at the end.
     """
     from riskmask.model.data.shards import LabelsError
-    from riskmask.model.data.training_set import load_folders
+    from riskmask.model.data.training_set import REFERENCE, load_folders
     from riskmask.model.pages import write_whole
     from riskmask.model.train.detector import DetectorTraining
     from riskmask.model.train.frontier import frontier_svg, measure_candidates, train_candidates
 
     try:
-        examples = load_folders(labels or [Path("runs/labels")], fonts=fonts or ())
+        folders = labels or [Path("runs/labels")]
+        examples = load_folders(folders, fonts=fonts or ())
+        judged = load_folders(folders, codecs=[REFERENCE], fonts=fonts or ())
+        kept = [example for example in judged if example.for_calibration]
+        if not kept or all(example.for_calibration for example in examples):
+            raise LabelsError(
+                f"{', '.join(map(str, folders))}: of {len(examples)} pictures {len(kept)} are kept "
+                "out of training; label more"
+            )
     except (FileNotFoundError, LabelsError) as error:
         typer.echo(f"frontier: {error}", err=True)
         raise typer.Exit(2) from None
     settings = DetectorTraining(steps=steps)
     files = train_candidates(examples, run, settings)
-    kept = [example for example in examples if example.for_calibration]
     points = measure_candidates(files, kept)
     drawing = out.parent / "images" / f"{out.stem}.svg"
     drawing.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,10 @@ import torch
 from torch import nn
 
 
+class OtherSettingsError(ValueError):
+    """A checkpoint that this run cannot go on from."""
+
+
 def pick_device(name: str = "auto") -> torch.device:
     """CUDA when there is one, else the CPU; or the device named."""
     if name == "auto":
@@ -61,13 +65,15 @@ def load_checkpoint(
     """What a run's last checkpoint holds, or None where there is none.
 
     Raises:
-        ValueError: it is of a run with other settings; the number of steps may differ.
+        OtherSettingsError: it is of a run with other ones; the number of steps may differ.
     """
     if not path.exists():
         return None
     saved: dict[str, Any] = torch.load(path, map_location=device, weights_only=False)
     if {**saved["settings"], "steps": settings["steps"]} != dict(settings):
-        raise ValueError(f"{path} is of a run with other settings: {saved['settings']}")
+        raise OtherSettingsError(
+            f"{path} is of a run with other settings: {saved['settings']}; name another folder"
+        )
     return saved
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from riskmask.model.data.training_set import Example
 from riskmask.model.detector import Detector
+from riskmask.model.evaluate.spread import evenly_spread
 from riskmask.model.train.detector import load_trained
 from riskmask.model.train.exported import read_exported
 
@@ -25,6 +26,6 @@ def start_network(start: Path, examples: Sequence[Example]) -> Detector:
         NotADetectorError: the file cannot be trained on.
     """
     if start.is_file():
-        evenly = examples[:: max(len(examples) // PICTURES, 1)][:PICTURES]
-        return read_exported(start, [example.image for example in evenly])
+        pictures = [example.image for example in evenly_spread(examples, PICTURES)]
+        return read_exported(start, pictures)
     return load_trained(start)[0]

@@ -55,11 +55,11 @@ def hints(
     ] = None,
 ) -> None:
     """Code pictures with hints of four kinds at equal bytes, and measure what meaning survives."""
-    from riskmask.model.corpus import CorpusNotFoundError
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.encoders.errors import EncoderError
+    from riskmask.model.runtime.errors import AssetError
+    from riskmask.server.closed_loop.errors import RunError
     from riskmask.server.closed_loop.loop import Setting, close_the_loop
-    from riskmask.server.closed_loop.record import RunError
 
     setting = Setting(
         labels=labels,
@@ -75,13 +75,7 @@ def hints(
     )
     try:
         close_the_loop(setting, out, page or run / "closed-loop.html")
-    except (
-        CorpusNotFoundError,
-        EncoderError,
-        FileNotFoundError,
-        LabelsError,
-        RunError,
-    ) as error:
+    except (AssetError, EncoderError, FileNotFoundError, LabelsError, RunError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     typer.echo(f"table: {out}\npage: {page or run / 'closed-loop.html'}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from riskmask.model.annotators.glyphs import GlyphBank
+from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.runtime.predictor import Predictor
@@ -191,6 +192,9 @@ def _made_with(setting: Setting, bench: Bench) -> dict[str, Any]:
         "profiles": {name: _text_hash(repr(profile)) for name, profile in bench.profiles.items()},
         "face detector": None if setting.yunet is None else _file_hash(setting.yunet),
         "tesseract": bench.witnesses.tesseract.version,
+        "text detector": version("rapidocr"),
+        "policy": _text_hash(repr(bench.policy)),
+        "neural codec": packaged_hyperprior().name,
         "encoders": {name: version(name) for name in ("av", "imageio-ffmpeg", "jpeglib")},
         "most covered": MOST_COVERED,
         "factors": list(FACTORS),

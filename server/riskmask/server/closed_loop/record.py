@@ -15,12 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from riskmask.model.pages import write_whole
+from riskmask.server.closed_loop.errors import RunError
 from riskmask.server.closed_loop.sizes import ChosenSize, Coded
 from riskmask.server.closed_loop.witnesses import Judgement
-
-
-class RunError(RuntimeError):
-    """A folder that cannot be gone on with; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ class Run:
                     "with --run, or ask for the same"
                 )
         else:
-            settings.write_text(json.dumps(made_with, indent=2) + "\n", encoding="utf-8")
+            write_whole(settings, json.dumps(made_with, indent=2) + "\n")
         self.looks = Lines(folder / "pictures.jsonl", Look)
         self.sizes = Lines(folder / "sizes.jsonl", Size)
         self.trials = Lines(folder / "coded.jsonl", Trial)

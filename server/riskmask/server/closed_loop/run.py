@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,10 +20,12 @@ from riskmask.server.closed_loop.fidelity import fidelity
 from riskmask.server.closed_loop.maps import METHODS, RISKMASK, UNIFORM, Score
 from riskmask.server.closed_loop.pictures import Specimen
 from riskmask.server.closed_loop.record import Run, Size, Trial
-from riskmask.server.closed_loop.sizes import Coded, find_size
+from riskmask.server.closed_loop.sizes import ChosenSize, Coded, find_size
 from riskmask.server.closed_loop.witnesses import Judge, Witnesses
 from riskmask.server.closed_loop.words import LegibleWords
 from riskmask.server.engine.values import Policy
+
+log = logging.getLogger(__name__)
 
 FACTORS = (1.0, 0.7, 1.5)  # of the size at which about 30% of the words are lost
 
@@ -96,7 +99,11 @@ class _Subject:
             return Coded(len(data), sum(lost.values()) / self._words.count)
 
         height, width = self._image.shape[:2]
-        found = find_size(code, height * width)
+        try:
+            found = find_size(code, height * width)
+        except EncoderFailedError as error:
+            log.warning("%s by %s: %s", self._specimen.key, coder.target, error)
+            found = ChosenSize(None, ())
         size = Size(self._specimen.key, coder.target, found.size_bytes, found.tried)
         self._run.sizes.add(size)
         return size

@@ -22,6 +22,7 @@ from PIL import Image
 from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.annotators.recogniser import Recogniser, comparable, crop_polygon
 from riskmask.model.annotators.text import SURE
+from riskmask.server.closed_loop.errors import RunError
 
 MARGIN = 0.25  # around a line, of its height
 TALL = 48  # pixels that a lower line is enlarged to, which tesseract's network was made for
@@ -34,13 +35,18 @@ class Tesseract:
     """Reads single lines with the program's LSTM network, English.
 
     Raises:
-        pytesseract.TesseractNotFoundError: the program is not installed (Debian: tesseract-ocr).
+        RunError: the program is not installed.
     """
 
     def __init__(self) -> None:
         # Its threads wait for one another more than they work, on lines at least.
         os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-        self.version = str(pytesseract.get_tesseract_version())
+        try:
+            self.version = str(pytesseract.get_tesseract_version())
+        except pytesseract.TesseractNotFoundError:
+            raise RunError(
+                "the program tesseract is not there; install it (Debian: tesseract-ocr)"
+            ) from None
 
     def read(self, image: NDArray[np.uint8], polygons: Sequence[Polygon]) -> list[list[str]]:
         """Words of each line from left to right, as letters and digits that can be compared.
