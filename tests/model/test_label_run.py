@@ -208,9 +208,8 @@ def test_only_labels_of_the_codecs_asked_for_are_read(undisturbed: Path) -> None
 def test_of_several_folders_those_without_a_codec_are_passed_over(
     undisturbed: Path, job: Job, tmp_path: Path
 ) -> None:
-    out = tmp_path / "labels"
-    _work(replace(job, codecs=("jpeg",), out=out))
-    folders = [out, undisturbed]
+    _work(replace(job, codecs=("jpeg",), out=tmp_path))
+    folders = [tmp_path, undisturbed]
     assert len(load_folders(folders, codecs=["jpeg"])) == SIGNS + 1
     both = load_folders(folders)
     assert [example.others for example in both] == [()] * (SIGNS + 1)  # the first folder's alone
