@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
@@ -80,6 +79,11 @@ def _weights(path: Path) -> tuple[dict[str, Weights], Weights]:
     """Of every convolution, by its name in the network; of the two heads as the one they were."""
     try:
         graph = onnx.load(path).graph
+    except OSError:
+        raise
+    except Exception as error:  # of the parser of a library of onnx's, which is not ours to name
+        raise NotADetectorError(f"{path.name} is no detector that riskmask exported") from error
+    try:
         values = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
         values |= _derived(graph, values)
         nodes = {_module_name(node.name): node for node in graph.node if node.op_type == "Conv"}
@@ -91,7 +95,7 @@ def _weights(path: Path) -> tuple[dict[str, Weights], Weights]:
             torch.cat([own[:ANCHORS], other, own[ANCHORS:]])
             for own, other in zip(_pair(values, maps.input[1:3]), rates, strict=True)
         ]
-    except (DecodeError, KeyError, ValueError, IndexError, RuntimeError):
+    except (KeyError, ValueError, IndexError, RuntimeError):
         raise NotADetectorError(f"{path.name} is no detector that riskmask exported") from None
     return body, (head[0], head[1])
 
