@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from riskmask.server.allocator import give_large_arrays_back, keep_trimmed
+from riskmask.server.allocator import keep_trimmed
 from riskmask.server.app import Server, certificates, interceptors
 from riskmask.server.engine.any_image import decode_here
 from riskmask.server.engine.engine import Engine
@@ -64,7 +64,6 @@ async def serve(
         StartError: an address cannot be had.
         AssetError: the model or a codec profile cannot be used.
     """
-    give_large_arrays_back()
     stopping = asyncio.Event()
     batches = BatchSizes()
     decoding = load_decoding(settings)
