@@ -11,6 +11,7 @@ export ORT_DISABLE_TELEMETRY := 1
 
 # What decides what is installed: when one of these changes, the next run installs again.
 REQUIREMENTS := pyproject.toml constraints.txt
+# Whose labels a detector learns from.
 NEURAL := hyperprior factorized channel-ar hific cdc
 # The environment of the demo, and the one of the tests, which holds the demo's.
 DEMO := $(VENV)/demo.stamp

@@ -110,6 +110,7 @@ def test_the_soak_watches_the_memory_and_loses_no_call_that_was_taken(tmp_path: 
     assert bars(figures) == {
         ("memory", "calls that did not"): ("==", 0),
         ("memory", "growth"): ("<", 100),
+        ("memory", "growth of what is kept"): ("<", 100),
         ("SIGTERM", "calls taken"): (">=", 2),
         ("SIGTERM", "calls taken and lost"): ("==", 0),
         ("SIGTERM", "calls that ended otherwise"): ("==", 0),
@@ -121,11 +122,10 @@ def test_the_soak_watches_the_memory_and_loses_no_call_that_was_taken(tmp_path: 
     assert figures["SIGTERM", "calls taken and lost"]["value"] == 0, said
     assert figures["memory", "calls that did not"]["value"] == 0, said
     assert figures["memory", "calls that ended as they were meant to"]["value"] > 0
-    after = figures["memory", "held at most after it"]["value"]
-    settled = figures["memory", "held at the end of the warm-up"]["value"]
+    after = figures["memory", "most after it"]["value"]
+    settled = figures["memory", "at the end of the warm-up"]["value"]
     assert figures["memory", "growth"]["value"] == pytest.approx(after - settled)
     assert settled > 50
-    assert figures["memory", "most at any time"]["value"] >= max(after, settled)
 
 
 def test_a_bar_with_nothing_to_measure_is_missed(tmp_path: Path) -> None:

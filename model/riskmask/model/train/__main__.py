@@ -31,7 +31,6 @@ def main() -> None:
     """Train codecs and the detector, fit levels and profiles, write cards."""
 
 
-LabelsOption = Annotated[Path, typer.Option(help="Folder of labels.")]
 FontsOption = Annotated[
     list[Path] | None,
     typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
