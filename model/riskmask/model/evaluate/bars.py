@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from riskmask.model.evaluate.bootstrap import Interval
 from riskmask.model.evaluate.groups import FEWEST, Group, Part
-from riskmask.model.evaluate.precision import UNKNOWN, Row
+from riskmask.model.evaluate.precision import UNKNOWN, own_and_best
 from riskmask.model.evaluate.rates import RateErrors
 
 RECALL = {"text": 0.90, "symbol": 0.85, "face": 0.85, "small": 0.80}
@@ -76,7 +74,7 @@ def held_against(group: Group, rates: RateErrors | None) -> list[Bar]:
 def _precision(group: Group) -> Iterator[Bar]:
     for row in group.rows:
         if row.contested:
-            own, best = _own_and_best(row)
+            own, _, best = own_and_best(row.region)
             yield Bar(
                 f"region AP above the best baseline's, level {row.level}",
                 "at least 0.15",
@@ -115,8 +113,3 @@ def _recall(group: Group) -> Iterator[Bar]:
 
 def _own(part: Part) -> str:
     return next(iter(part.recall))
-
-
-def _own_and_best(row: Row) -> tuple[float, float]:
-    own, *others = row.region.values()
-    return own, float(np.nanmax(others)) if others else float("nan")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from riskmask.model.evaluate.groups import Group
+from riskmask.model.evaluate.precision import own_and_best
 from riskmask.model.evaluate.report import Report
 from riskmask.model.pages import write_whole
 
@@ -53,9 +54,8 @@ def _lines(group: Group) -> Iterator[tuple[object, object, str, str, float, floa
         ):
             first = next(iter(row.pixel))
             values = row.pixel if name.startswith("pixel") else row.region
-            others = [value for method, value in values.items() if method != first]
-            best = max((value for value in others if not np.isnan(value)), default=none)
-            yield *at, name, first, values[first] - best, *interval
+            own, _, best = own_and_best(values)
+            yield *at, name, first, own - best, *interval
     for part in group.parts:
         at = part.level, part.regions
         for method, value in part.precision.items():

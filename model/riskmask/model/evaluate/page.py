@@ -16,7 +16,7 @@ from riskmask.model.evaluate.curves import precision_recall_svg, reliability_svg
 from riskmask.model.evaluate.gallery import Exhibit, Mistake, worst_mistakes
 from riskmask.model.evaluate.groups import Group
 from riskmask.model.evaluate.judged import Scores, region_table
-from riskmask.model.evaluate.precision import Row
+from riskmask.model.evaluate.precision import Row, own_and_best
 from riskmask.model.evaluate.report import Report
 from riskmask.model.pages import render_page, write_whole
 from riskmask.model.runtime.safe_text_height import SafeTextHeight
@@ -96,13 +96,13 @@ def write_page(report: Report, sections: Sequence[Section], out: Path) -> None:
 
 
 def _cells(row: Row) -> dict[str, str]:
-    own, *others = row.region.values()
+    own, method, best = own_and_best(row.region)
     low, high = row.region_interval
     return {
         "level": str(row.level),
         "regions": str(row.regions),
         "changed": f"{row.changed:.0%}",
         "own": f"{own:.3f}",
-        "best": f"{np.nanmax(others):.3f}" if others else "",
+        "best": "" if method is None else f"{best:.3f}",
         "interval": "" if np.isnan(low) else f"{low:+.3f} to {high:+.3f}",
     }

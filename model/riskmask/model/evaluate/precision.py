@@ -118,7 +118,7 @@ def region_precision(table: RegionTable, method: str, level: int) -> float:
 def region_interval(table: RegionTable, level: int, seed: int = 0) -> Interval:
     """Bootstrap of the first method's region AP minus the best other's."""
     first, *others = table.scores
-    best = _best({m: region_precision(table, m, level) for m in others})
+    best = best_method({m: region_precision(table, m, level) for m in others})
     if best is None:
         return UNKNOWN
     truth = table.count > level
@@ -132,7 +132,15 @@ def region_interval(table: RegionTable, level: int, seed: int = 0) -> Interval:
     return interval(table.image, difference, seed)
 
 
-def _best(precision: Mapping[str, float]) -> str | None:
+def own_and_best(precision: Mapping[str, float]) -> tuple[float, str | None, float]:
+    """The first method's figure, and the best other one with its figure; None and NaN for none."""
+    own, *_ = precision.values()
+    others = dict(list(precision.items())[1:])
+    best = best_method(others)
+    return own, best, float("nan") if best is None else others[best]
+
+
+def best_method(precision: Mapping[str, float]) -> str | None:
     """The method with the highest figure; None where there is none."""
     known = {method: value for method, value in precision.items() if not np.isnan(value)}
     return max(known, key=lambda method: known[method]) if known else None
@@ -146,7 +154,7 @@ def _pixel_interval(
 ) -> Interval:
     """Bootstrap of the first method's pixel AP minus the best other's, on a share of pixels."""
     first, *others = flat
-    best = _best({method: pixel[method] for method in others})
+    best = best_method({method: pixel[method] for method in others})
     if best is None:
         return UNKNOWN
     generator = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ import numpy as np
 
 from riskmask.model.evaluate.bars import Bar, held_against
 from riskmask.model.evaluate.groups import FEWEST, Group, Part
-from riskmask.model.evaluate.precision import Row
+from riskmask.model.evaluate.precision import Row, own_and_best
 from riskmask.model.evaluate.rates import RateErrors
 from riskmask.model.evaluate.safety import Figure
 from riskmask.model.pages import write_whole
@@ -133,10 +133,10 @@ def _levels(rows: Sequence[Row]) -> list[str]:
             continue
         cells = [str(row.level), str(row.regions), f"{row.changed:.0%}"]
         cells.append("yes" if row.contested else "")
-        cells += [*_own_and_best(row.region), _interval(row.region_interval)]
-        cells += [*_own_and_best(row.pixel), _interval(row.interval)]
+        cells += [*_cells(row.region), _interval(row.region_interval)]
+        cells += [*_cells(row.pixel), _interval(row.interval)]
         for side in sides:
-            cells += _own_and_best((row.blocks or {})[side])
+            cells += _cells((row.blocks or {})[side])
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -149,7 +149,7 @@ def _parts(parts: Sequence[Part]) -> list[str]:
         best = max(others, key=lambda figure: figure.value) if others else None
         cells = [str(part.level), f"{part.name} ({part.regions})", str(part.changed)]
         few = part.regions < FEWEST
-        cells += [_bracketed(cell, few) for cell in _own_and_best(part.precision)]
+        cells += [_bracketed(cell, few) for cell in _cells(part.precision)]
         cells.append(_interval(part.interval))
         cells.append(_bracketed(_with_interval(own), few))
         cells.append("" if best is None else _bracketed(f"{best.value:.3f}", few))
@@ -183,14 +183,10 @@ def _head(heads: Sequence[str]) -> list[str]:
     return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
 
 
-def _own_and_best(precision: Mapping[str, float]) -> list[str]:
+def _cells(precision: Mapping[str, float]) -> list[str]:
     """The first method's figure, and the best other's with its name."""
-    own, *_ = precision.values()
-    others = {name: value for name, value in list(precision.items())[1:] if not np.isnan(value)}
-    if not others:
-        return [_figure(own), ""]
-    best = max(others, key=lambda name: others[name])
-    return [_figure(own), f"{_figure(others[best])} ({best})"]
+    own, method, best = own_and_best(precision)
+    return [_figure(own), "" if method is None else f"{_figure(best)} ({method})"]
 
 
 def _figure(value: float) -> str:
