@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any, TypeVar
 
 from riskmask.server.engine.errors import EngineError
@@ -92,12 +93,13 @@ class WorkerPool:
             )
         waiting = _Waiting(call, asyncio.get_running_loop().create_future(), patient)
         self._queues[priority].append(waiting)
-        waiting.answer.add_done_callback(lambda _: self._forget(waiting, priority))
+        waiting.answer.add_done_callback(partial(self._forget, waiting, priority))
         self._start_next()
         try:
             answer: T = await waiting.answer
         finally:
             waiting.answer.cancel()
+            del waiting  # or its error and this frame would keep one another, and the request
         return answer
 
     def retry_seconds(self) -> float:
@@ -128,7 +130,7 @@ class WorkerPool:
         places = self._room[priority]
         return f"all {places} places for {priority.name.lower()} requests"
 
-    def _forget(self, waiting: _Waiting, priority: Priority) -> None:
+    def _forget(self, waiting: _Waiting, priority: Priority, _: asyncio.Future[Any]) -> None:
         if waiting in self._queues[priority]:
             self._queues[priority].remove(waiting)
 
