@@ -13,7 +13,7 @@ from PIL import Image
 
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.codecs.jpeg import JpegCoder
-from riskmask.model.codecs.x265 import X265Coder
+from riskmask.model.codecs.video import VideoCoder
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.model.train.classic_profile import coded_bpp, fit_profile
 
@@ -77,7 +77,7 @@ def test_a_codec_whose_quality_falls_as_it_gets_finer_fits_too(
     codec: Hyperprior, photographs: list[Pixels], tmp_path: Path
 ) -> None:
     path = tmp_path / "x265.json"
-    fit_profile(codec, X265Coder(), photographs[:1], path)
+    fit_profile(codec, VideoCoder("x265"), photographs[:1], path)
     profile = CodecProfile.load(path)
     assert (profile.quality_minimum, profile.quality_maximum) == (1, 51)
     assert profile.quality_of_level(1) > profile.quality_of_level(6)

@@ -30,7 +30,9 @@ CLASSIC: Mapping[str, tuple[str, str]] = {
     "jpeg": ("jpeg", "Jpeg"),
     "webp": ("webp", "WebP"),
     "avif": ("avif", "Avif"),
-    "x265": ("x265", "X265"),
+    "x264": ("video", "X264"),
+    "x265": ("video", "X265"),
+    "kvazaar": ("video", "Kvazaar"),
 }
 
 
@@ -109,7 +111,9 @@ CODECS: Mapping[str, Callable[[], Codec]] = {
     "jpeg": partial(classic_codec, "jpeg"),
     "webp": partial(classic_codec, "webp"),
     "avif": partial(classic_codec, "avif"),
+    "x264": partial(classic_codec, "x264"),
     "x265": partial(classic_codec, "x265"),
+    "kvazaar": partial(classic_codec, "kvazaar"),
     "bmshj2018-factorized": partial(_published, "bmshj2018-factorized"),
     "bmshj2018-hyperprior": partial(_published, "bmshj2018-hyperprior"),
     "mbt2018-mean": partial(_published, "mbt2018-mean"),

@@ -39,6 +39,7 @@ class Kvazaar:
     name = "kvazaar"
     hint_format = "kvazaar"
     suffixes = (".mp4", ".hevc", ".265")
+    description = "kvazaar in FFmpeg, one intra picture, preset medium, 4:2:0, constant quantiser"
 
     def encode(
         self, image: NDArray[np.uint8], size_bytes: int, hint: bytes | None, suffix: str
@@ -47,8 +48,7 @@ class Kvazaar:
         height, width = image.shape[:2]
         rows, columns = -(-height // TREE_UNIT), -(-width // TREE_UNIT)
         deltas = np.zeros((rows, columns), np.int64) if hint is None else _read(hint, height, width)
-        padding = (-height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE)
-        padded = np.pad(image, ((0, padding[0]), (0, padding[1]), (0, 0)), mode="edge")
+        padded, padding = _padded(image)
         # Units that are raised first lie far from one another.
         order = np.random.default_rng(0).permutation(rows * columns).reshape(rows, columns)
 
@@ -67,6 +67,29 @@ class Kvazaar:
             finest=setting == settings - 1,
             notes=padding_note(height, width, height + height % 2, width + width % 2),
         )
+
+    def at(self, image: NDArray[np.uint8], qp: int, suffix: str) -> bytes:
+        """A file at one quantisation parameter, all of the picture alike.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, H and W even.
+            qp: 0 to 51, lower is finer.
+            suffix: one of ``suffixes``.
+
+        Raises:
+            EncoderFailedError: the encoder refused.
+        """
+        padded, padding = _padded(image)
+        alike = np.zeros([-(-side // TREE_UNIT) for side in image.shape[:2]], np.int64)
+        with tempfile.TemporaryDirectory() as folder:
+            return _file(padded, qp, alike, padding, FORMATS[suffix], Path(folder))
+
+
+def _padded(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """The picture with its edge repeated up to kvazaar's multiple, and by how much."""
+    height, width = image.shape[:2]
+    padding = (-height % SIDE_MULTIPLE, -width % SIDE_MULTIPLE)
+    return np.pad(image, ((0, padding[0]), (0, padding[1]), (0, 0)), mode="edge"), padding
 
 
 def _read(hint: bytes, height: int, width: int) -> NDArray[np.int64]:

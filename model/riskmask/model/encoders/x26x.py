@@ -35,6 +35,7 @@ class X26x:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.description = f"{name} through PyAV, one intra picture, preset medium, 4:2:0, CRF"
         self._options = {"preset": "medium"}
         if name == "x264":
             self.suffixes: tuple[str, ...] = (".mp4", ".h264", ".264")
@@ -59,13 +60,7 @@ class X26x:
         frame = _frame(even, regions)
 
         def coded(setting: int) -> bytes:
-            crf = COARSEST_CRF - setting / STEPS
-            try:
-                return self._file(frame, crf, FORMATS[suffix])
-            except av.FFmpegError as error:
-                raise EncoderFailedError(
-                    f"{self.name} refused a picture of {width}x{height} pixels: {error.strerror}"
-                ) from None
+            return self._coded(frame, COARSEST_CRF - setting / STEPS, suffix)
 
         settings = COARSEST_CRF * STEPS + 1
         setting, data = finest_within(coded, settings, size_bytes, self.name)
@@ -75,6 +70,28 @@ class X26x:
             finest=setting == settings - 1,
             notes=padding_note(height, width, even.shape[0], even.shape[1]),
         )
+
+    def at(self, image: NDArray[np.uint8], crf: float, suffix: str) -> bytes:
+        """A file at a constant rate factor, all of the picture alike.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, H and W even.
+            crf: 0 to 51, lower is finer.
+            suffix: one of ``suffixes``.
+
+        Raises:
+            EncoderFailedError: the encoder refused.
+        """
+        return self._coded(_frame(image, []), crf, suffix)
+
+    def _coded(self, frame: av.VideoFrame, crf: float, suffix: str) -> bytes:
+        try:
+            return self._file(frame, crf, FORMATS[suffix])
+        except av.FFmpegError as error:
+            raise EncoderFailedError(
+                f"{self.name} refused a picture of {frame.width}x{frame.height} pixels: "
+                f"{error.strerror}"
+            ) from None
 
     def _file(self, frame: av.VideoFrame, crf: float, container: str) -> bytes:
         buffer = BytesIO()

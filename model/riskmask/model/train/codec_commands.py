@@ -173,7 +173,7 @@ def fit_levels(
 
 @app.command()
 def classic_profile(
-    codec: Annotated[str, typer.Option(help="jpeg, webp, avif or x265.")] = "jpeg",
+    codec: Annotated[str, typer.Option(help="jpeg, webp, avif, x264, x265 or kvazaar.")] = "jpeg",
     corpus: CorpusOption = None,
     out: Annotated[Path | None, typer.Option(help="File; default: the packaged profile.")] = None,
 ) -> None:
