@@ -20,11 +20,11 @@ def test_it_writes_what_the_encoder_reads(
     done = riskmask("hints", picture, "--for", "kvazaar", "--bpp", 0.03, "-o", out)
     assert done.returncode == 0, done.stderr
     with Client.local(model=detector_path, profiles=profiles_folder) as client:
-        analysis = client.analyze(picture, bpp=0.03, hint_formats=["kvazaar"])
+        analysis = client.analyze(picture, codec="kvazaar", bpp=0.03, hint_formats=["kvazaar"])
     assert out.read_bytes() == analysis.hints[0].data
     assert struct.unpack("<2i", out.read_bytes()[:8]) == (3, 2)
     assert "3x2 cells of 64 pixels, 14 bytes; the encoder follows it" in done.stdout
-    assert f"scene.png: {analysis.decision} with hyperprior" in done.stdout
+    assert f"scene.png: {analysis.decision} with kvazaar" in done.stdout
 
 
 def test_it_says_when_an_encoder_will_not_listen(

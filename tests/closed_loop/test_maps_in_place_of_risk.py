@@ -64,11 +64,11 @@ def test_detections_are_raised_through_the_same_engine(
     allocator = Allocator(predictor, profiles, scorers(None), Policy(), sign.image)
     text = sign.known[::4, ::4]
     for method in (RISKMASK, DETECTORS):
-        hinted = allocator.hint(method, "hyperprior", "riskmask-levels", SIZE)
+        hinted = allocator.hint(method, "hyperprior", "riskmask-levels", SIZE, None)
         assert len(hinted.hint) == 4 * 12 * 12
         levels = np.frombuffer(hinted.hint, "<f4").reshape(12, 12)
         assert levels[text].mean() > levels[~text].mean() + 0.2, method
-    levels = allocator.hint(SALIENCY, "hyperprior", "riskmask-levels", SIZE).hint
+    levels = allocator.hint(SALIENCY, "hyperprior", "riskmask-levels", SIZE, None).hint
     assert len(struct.unpack("<144f", levels)) == 144
 
 

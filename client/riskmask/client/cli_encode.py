@@ -27,7 +27,7 @@ from riskmask.client.cli_connection import (
     errors_on_one_line,
     fail,
 )
-from riskmask.client.cli_hints import MEANING, Bpp, Bytes, OnePicture, analyze_for, say
+from riskmask.client.cli_hints import MEANING, Bpp, Bytes, OnePicture, analyze_for, has_profile, say
 
 WHOLE: Final = 1 << 20  # pixels of a side that nothing is reduced to
 
@@ -70,24 +70,30 @@ def encode(
                 fail(f"{target} writes {', '.join(encoder.suffixes)}; name {out} so")
             if out.resolve() == image.resolve():
                 fail(f"{out} is the image itself; choose another file with -o")
-            hint, lines = None, []
+            pixels, lines = np.asarray(load_for_display(image, WHOLE)), []
+            height, width = pixels.shape[:2]
+            asked = size_bytes if size_bytes is not None else int((bpp or 0) * height * width / 8)
+            encoded = encoder.encode(pixels, max(asked, 1), None, suffix)
             if not uniform:
-                options: Options = {"bpp": bpp, "size_bytes": size_bytes}
+                sizes: Options = {"bpp": bpp, "size_bytes": size_bytes}
                 credentials = Credentials(tls, ca, cert, key, token_file)
                 with connect(
                     address, timeout, credentials, model=model, profiles=profiles
                 ) as client:
+                    # How coarse the encoder has to be for this size is known better now than a
+                    # prediction of its rate could tell.
+                    options: Options = (
+                        {"codec": target, "quality": encoded.setting}
+                        if has_profile(client, target)
+                        else sizes
+                    )
                     analysis = analyze_for(client, image, target, encoder.hint_format, options)
-                hint = analysis.hints[0].data
+                encoded = encoder.encode(pixels, max(asked, 1), analysis.hints[0].data, suffix)
                 lines.append(
                     f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
                     f"{analysis.target.bpp:.3g} bpp; {analysis.hints[0].format} hint: "
                     f"{MEANING[analysis.hints[0].effectiveness]}"
                 )
-            pixels = np.asarray(load_for_display(image, WHOLE))
-            height, width = pixels.shape[:2]
-            asked = size_bytes if size_bytes is not None else int((bpp or 0) * height * width / 8)
-            encoded = encoder.encode(pixels, max(asked, 1), hint, suffix)
             write_atomically(out, lambda file: file.write(encoded.data))
     except EncoderError as error:
         fail(str(error))

@@ -91,9 +91,13 @@ def analyze_for(
     """An analysis with one hint, by the encoder's own codec profile where there is one."""
     asked: Options = {**options, "hint_formats": (hint_format,)}
     if asked.get("codec") is None:
-        known = {profile.name for profile in client.server_info().codecs}
-        asked["codec"] = encoder if encoder in known else None
+        asked["codec"] = encoder if has_profile(client, encoder) else None
     return client.analyze(image, **asked)
+
+
+def has_profile(client: Client, encoder: str) -> bool:
+    """Whether the server knows an encoder's own codec profile."""
+    return encoder in {profile.name for profile in client.server_info().codecs}
 
 
 def say(*lines: str) -> None:

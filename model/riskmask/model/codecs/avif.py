@@ -16,6 +16,7 @@ class AvifCoder:
     description = "libavif through Pillow, 4:2:0, speed 6, one thread"
     meaning = "libavif quality, higher is finer"
     worst, best = 0, 100
+    integer = True
     ladder: tuple[int, ...] = (2, 8, 16, 25, 35, 46, 58, 70, 82, 92)
     fine_ladder: tuple[int, ...] = (
         0,

@@ -31,6 +31,7 @@ class Coder(Protocol):
     meaning: str  # of the quality, in words
     best: int  # the range of its quality, finest and coarsest
     worst: int
+    integer: bool  # whether its quality takes whole numbers only; here it gets no others
     ladder: tuple[int, ...]  # ten qualities, coarsest first
     fine_ladder: tuple[int, ...]  # more of them, to fit a codec profile with
 

@@ -16,6 +16,7 @@ class JpegCoder:
     description = "libjpeg through Pillow, optimised Huffman tables, 4:2:0"
     meaning = "libjpeg quality, higher is finer"
     worst, best = 1, 95
+    integer = True
     ladder: tuple[int, ...] = (2, 5, 9, 14, 22, 35, 50, 68, 82, 93)
     fine_ladder: tuple[int, ...] = (
         1,

@@ -45,6 +45,7 @@ class VideoCoder:
     """
 
     worst, best = 51, 1
+    integer = False  # kvazaar's too: `riskmask encode` mixes two
     ladder: tuple[int, ...] = (48, 44, 41, 37, 34, 30, 27, 23, 19, 14)
     fine_ladder: tuple[int, ...] = (51, *range(48, 19, -2), 18, 15, 12)
 

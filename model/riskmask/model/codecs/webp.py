@@ -16,6 +16,7 @@ class WebPCoder:
     description = "libwebp through Pillow, lossy, method 6"
     meaning = "libwebp quality, higher is finer"
     worst, best = 0, 100
+    integer = True
     ladder: tuple[int, ...] = (0, 3, 8, 16, 28, 44, 62, 78, 88, 96)
     fine_ladder: tuple[int, ...] = (
         0,

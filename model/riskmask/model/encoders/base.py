@@ -19,12 +19,15 @@ class Encoded:
     Attributes:
         data: its bytes.
         quality: the setting in the encoder's own words, e.g. ``crf 31.25``.
+        setting: the same as the quality of the encoder's codec profile; None with a hint, which
+            moves it from block to block.
         finest: whether no finer setting exists, so that the file may be far under the size.
         notes: what a reader of the file should know, e.g. that an odd size was padded.
     """
 
     data: bytes
     quality: str
+    setting: float | None
     finest: bool
     notes: tuple[str, ...] = ()
 

@@ -61,11 +61,18 @@ class Jpeg:
 
             setting, data = finest_within(coded, SETTINGS, size_bytes, self.name)
         quality = f"standard tables times {_scale(setting):.3g}"
-        return Encoded(data, quality, finest=setting == SETTINGS - 1)
+        libjpeg = _libjpeg_quality(_scale(setting)) if hint is None else None
+        return Encoded(data, quality, libjpeg, finest=setting == SETTINGS - 1)
 
 
 def _scale(setting: int) -> float:
     return float(COARSEST_SCALE * (FINEST_SCALE / COARSEST_SCALE) ** (setting / (SETTINGS - 1)))
+
+
+def _libjpeg_quality(scale: float) -> float:
+    """The quality from 1 to 100 at which libjpeg scales the standard tables so (jcparam.c)."""
+    quality = 50.0 / scale if scale > 1.0 else 100.0 - 50.0 * scale
+    return min(max(quality, 1.0), 100.0)
 
 
 def _standard_tables() -> list[list[int]]:

@@ -61,9 +61,11 @@ class Kvazaar:
 
             settings = (COARSEST_QP - FINEST_QP) * STEPS + 1
             setting, data = finest_within(coded, settings, size_bytes, self.name)
+        mean = COARSEST_QP - setting / STEPS
         return Encoded(
             data,
-            quality=f"mean qp {COARSEST_QP - setting / STEPS:g}",
+            quality=f"mean qp {mean:g}",
+            setting=mean if hint is None else None,
             finest=setting == settings - 1,
             notes=padding_note(height, width, height + height % 2, width + width % 2),
         )

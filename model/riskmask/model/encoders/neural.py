@@ -53,4 +53,5 @@ class Neural:
         setting, data = finest_within(coded, settings, size_bytes, self.name)
         moved = coarsest + setting / STEPS
         quality = f"level {moved:.2f}" if hint is None else f"levels moved by {moved:+.2f}"
-        return Encoded(data, quality, finest=setting == settings - 1)
+        level = moved if hint is None else None
+        return Encoded(data, quality, level, finest=setting == settings - 1)

@@ -64,9 +64,11 @@ class X26x:
 
         settings = COARSEST_CRF * STEPS + 1
         setting, data = finest_within(coded, settings, size_bytes, self.name)
+        crf = COARSEST_CRF - setting / STEPS
         return Encoded(
             data,
-            quality=f"crf {COARSEST_CRF - setting / STEPS:g}",
+            quality=f"crf {crf:g}",
+            setting=crf if hint is None else None,
             finest=setting == settings - 1,
             notes=padding_note(height, width, even.shape[0], even.shape[1]),
         )

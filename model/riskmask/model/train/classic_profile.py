@@ -70,7 +70,7 @@ def fit_profile(
         "quality": {
             "minimum": min(coder.worst, coder.best),
             "maximum": max(coder.worst, coder.best),
-            "integer": True,
+            "integer": coder.integer,
             "meaning": coder.meaning,
         },
         "quality_of_level": pairs,

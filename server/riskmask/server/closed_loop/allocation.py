@@ -94,13 +94,25 @@ class Allocator:
         self._scores = {method: score(image) for method, score in scores.items()}
         self._own: tuple[AnalysisRequest, Analysis] | None = None
 
-    def hint(self, method: str, encoder: str, hint_format: str, size_bytes: int) -> Hinted:
-        """The hint for an encoder at a size of the whole file, in bytes."""
+    def hint(
+        self, method: str, encoder: str, hint_format: str, size_bytes: int, setting: float | None
+    ) -> Hinted:
+        """The hint for an encoder, as ``riskmask encode`` asks for it.
+
+        Args:
+            method: one of METHODS but uniform.
+            encoder: registry name.
+            hint_format: that it reads.
+            size_bytes: of the file coded alike everywhere.
+            setting: its quality in terms of the encoder's profile, None where it is not known.
+        """
         codec = encoder if encoder in self._profiles else REFERENCE
+        by_quality = codec == encoder and setting is not None
+        target = Target(quality=setting) if by_quality else Target(size_bytes=size_bytes)
         request = AnalysisRequest(
             image=self._image,
             codec=codec,
-            target=Target(size_bytes=size_bytes),
+            target=target,
             hint_formats=(hint_format,),
             policy=self._policy,
         )

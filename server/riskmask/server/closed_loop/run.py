@@ -14,7 +14,7 @@ from riskmask.model.encoders.base import Encoded
 from riskmask.model.encoders.errors import EncoderFailedError, UnreachableSizeError
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.closed_loop.allocation import Allocator
+from riskmask.server.closed_loop.allocation import Allocator, Hinted
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.fidelity import fidelity
 from riskmask.server.closed_loop.maps import METHODS, RISKMASK, UNIFORM, Score
@@ -120,7 +120,7 @@ class _Subject:
             return
         plain = self._encoded(coder, size_bytes, None)
         asked = size_bytes if isinstance(plain, str) else len(plain.data)
-        hinted = self._allocator.hint(RISKMASK, coder.target, coder.hint_format, asked)
+        hinted = self._hinted(RISKMASK, coder, asked, plain)
         at_risk = hinted.risk >= np.float32(self._bench.policy.threshold)
         for method in METHODS:
             if self._run.trials.get(key, coder.target, f"{factor:g}", method) is None:
@@ -140,7 +140,7 @@ class _Subject:
         trial = Trial(specimen.key, specimen.source, coder.target, factor, method, asked)
         encoded = plain
         if method != UNIFORM:
-            hinted = self._allocator.hint(method, coder.target, coder.hint_format, asked)
+            hinted = self._hinted(method, coder, asked, plain)
             trial = replace(trial, decision=hinted.decision)
             encoded = self._encoded(coder, asked, hinted.hint)
         if isinstance(encoded, str):
@@ -161,6 +161,10 @@ class _Subject:
             judgement=self._judge(decoded),
             fidelity=fidelity(self._image, decoded, parts),
         )
+
+    def _hinted(self, method: str, coder: Coder, asked: int, plain: Encoded | str) -> Hinted:
+        setting = None if isinstance(plain, str) else plain.setting
+        return self._allocator.hint(method, coder.target, coder.hint_format, asked, setting)
 
     def _encoded(self, coder: Coder, size_bytes: int, hint: bytes | None) -> Encoded | str:
         """A file, or why there is none."""
