@@ -176,6 +176,23 @@ async def no_place(scene: Scene) -> object:
         return await done.pop()
 
 
+async def no_place_for_the_method(scene: Scene) -> object:
+    """Two verifications at once where one is allowed, and room for more of other calls."""
+    large = scene.encode(np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8))
+    async with (
+        scene.serving(scene.engine, max_verifications=1) as (_, address),
+        AsyncClient(address, timeout=240) as client,
+    ):
+        calls = [
+            asyncio.create_task(client.verify(large, large, annotators=["amplitude"]))
+            for _ in range(2)
+        ]
+        done, left = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        for call in left:
+            call.cancel()
+        return await done.pop()
+
+
 async def no_stream(scene: Scene) -> object:
     """A stream to a server that takes none."""
     async with (
@@ -293,6 +310,7 @@ CAUSES: dict[type[BaseException], Cause] = {
     service.InvalidRequest: asking(preset="nonesuch"),
     service.Unimplemented: no_annotators,
     service.QueueFull: no_place,
+    service.TooManyCalls: no_place_for_the_method,
     service.TooManyStreams: no_stream,
     service.MessageTooLarge: asking(crowd, {"max_message_bytes": 1 << 20}, **LARGE),
     service.Unauthenticated: no_token,

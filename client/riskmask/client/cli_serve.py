@@ -72,6 +72,13 @@ def serve(
     max_streams: Annotated[
         int | None, typer.Option(help="Streams open at the same time [16].")
     ] = None,
+    max_analyses: Annotated[
+        int | None, typer.Option(help="Calls of Analyze that run or wait [threads and queue].")
+    ] = None,
+    max_verifications: Annotated[
+        int | None,
+        typer.Option(help="Calls of Verify that run or wait [threads and half of the queue]."),
+    ] = None,
     max_seconds: Annotated[
         float | None, typer.Option(help="That an answer may take [120].")
     ] = None,

@@ -20,8 +20,10 @@ from riskmask.server.errors import (
     TooManyStreams,
 )
 from riskmask.server.metrics import Metrics
+from riskmask.server.places import Places
 from riskmask.server.pool import WorkerPool
 from riskmask.server.record import Record
+from riskmask.server.request_size import check_size, size_of
 from riskmask.server.settings import ServerSettings
 from riskmask.server.status import grpc_code, to_status, trailers
 from riskmask.server.streams import map_bounded
@@ -60,6 +62,9 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self._metrics = metrics
         self._traces = traces
         self._streams = 0
+        most = settings.max_analyses  # without a limit the queue alone is one
+        self._analyses = Places("Analyze", most, settings.threads) if most else None
+        self._verifications = Places("Verify", settings.verifications, settings.threads)
         self._may_answer = asyncio.Event()
         self._may_answer.set()
 
@@ -75,7 +80,9 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         """One image."""
         record = Record("Analyze", context.peer())
         return await self._or_abort(
-            record, self._analyze(request, record, self._allowed(context)), context
+            record,
+            self._analyze(request, record, self._allowed(context), self._analyses),
+            context,
         )
 
     async def AnalyzeStream(  # noqa: N802
@@ -109,15 +116,24 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     ) -> pb.GetServerInfoResponse:
         """What this server is."""
         record = Record("GetServerInfo", context.peer())
-        return await self._or_abort(record, self._server_info(), context)
+        return await self._or_abort(record, self._server_info(request), context)
 
     async def _analyze(
-        self, request: pb.AnalyzeRequest, record: Record, allowed: float, *, patient: bool = False
+        self,
+        request: pb.AnalyzeRequest,
+        record: Record,
+        allowed: float,
+        places: Places | None = None,
+        *,
+        patient: bool = False,
     ) -> pb.AnalyzeResponse:
-        record.image_bytes = request.image.ByteSize()
+        record.image_bytes = size_of(request.image)
+        check_size(request, self._settings.limits, request.image)
         job = record.job = Job(allowed)
         work = partial(calls.analyze, self.engine, request, job)
-        response = await self._work(work, request.priority, record, job, allowed, patient=patient)
+        response = await self._work(
+            work, request.priority, record, job, allowed, places, patient=patient
+        )
         facts = response.analysis.image
         record.size = (facts.width, facts.height)
         record.decision = translate.decision_name(response.analysis.decision)
@@ -126,10 +142,14 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     async def _verify(
         self, request: pb.VerifyRequest, record: Record, allowed: float
     ) -> pb.VerifyResponse:
-        record.image_bytes = request.original.ByteSize() + request.reconstruction.ByteSize()
+        images = (request.original, request.reconstruction)
+        record.image_bytes = size_of(*images)
+        check_size(request, self._settings.limits, *images)
         job = record.job = Job(allowed)
         work = partial(calls.verify, self._verifier, request, job)
-        response = await self._work(work, request.priority, record, job, allowed)
+        response = await self._work(
+            work, request.priority, record, job, allowed, self._verifications
+        )
         record.size = (response.original.width, response.original.height)
         record.findings = len(response.findings)
         return response
@@ -141,6 +161,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         record: Record,
         job: Job,
         allowed: float,
+        places: Places | None = None,
         *,
         patient: bool = False,
     ) -> A:
@@ -149,7 +170,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         record.priority, job.priority = queue.name.lower(), queue
         try:
             async with asyncio.timeout(allowed):
-                response = await self._pool.run(work, queue, patient=patient)
+                response = await self._pool.run(work, queue, patient=patient, places=places)
         except TimeoutError:
             raise ExpiredError(f"no answer within {max(allowed, 0.0):.3g} s") from None
         finally:
@@ -181,7 +202,8 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         allowed = min(self._allowed(context), _seconds(item))
         return await self._analyze(item.request, record, allowed, patient=True)
 
-    async def _server_info(self) -> pb.GetServerInfoResponse:
+    async def _server_info(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
+        check_size(request, self._settings.limits)
         # on the loop, so that a full queue does not hide it
         return calls.server_info(self.engine, self._verifier, self._settings.max_message_bytes)
 

@@ -62,6 +62,10 @@ class ServerSettings(BaseSettings):
         stream_places: images of one ``AnalyzeStream`` in the works at the same time; while all
             are taken the stream is not read.
         max_streams: streams open at the same time.
+        max_analyses: calls of ``Analyze`` that run or wait at the same time, in each worker; as
+            many as threads and queue have room for unless given.
+        max_verifications: the same of ``Verify``; the threads and half of the queue unless given,
+            so that verifications never shut out analyses.
         max_seconds: that an answer may take, whatever its caller allows.
         max_image_bytes: of one image as it arrives; at most ``max_message_bytes``.
         max_image_pixels: of one image.
@@ -104,6 +108,8 @@ class ServerSettings(BaseSettings):
     queue: int = Field(default=16, ge=0, le=10_000)
     stream_places: int = Field(default=2, ge=1, le=256)
     max_streams: int = Field(default=16, ge=0, le=10_000)
+    max_analyses: int | None = Field(default=None, ge=1, le=20_000)
+    max_verifications: int | None = Field(default=None, ge=1, le=20_000)
     max_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
     max_image_bytes: int = Field(default=DEFAULT_LIMITS.max_bytes, ge=1, le=1024 * MIB)
     max_image_pixels: int = Field(default=DEFAULT_LIMITS.max_pixels, ge=1, le=1_000_000_000)
@@ -194,8 +200,19 @@ class ServerSettings(BaseSettings):
                 f"max_image_bytes: {self.max_image_bytes} bytes never fit into a message of "
                 f"max_message_bytes, {self.max_message_bytes}; raise that too"
             )
+        self._check_places()
         self._check_decoding()
         return self
+
+    def _check_places(self) -> None:
+        room = self.threads + self.queue
+        for name in ("max_analyses", "max_verifications"):
+            most: int | None = getattr(self, name)
+            if most is not None and most > room:
+                raise ValueError(
+                    f"{name}: threads and queue have room for {room}, so {most} would limit "
+                    "nothing; lower it, or raise queue"
+                )
 
     def _check_decoding(self) -> None:
         if self.decode_processes and not hasattr(os, "memfd_create"):
@@ -240,6 +257,13 @@ class ServerSettings(BaseSettings):
             max_pixels=self.max_image_pixels,
             max_side=self.max_image_side,
         )
+
+    @property
+    def verifications(self) -> int:
+        """Calls of ``Verify`` that may run or wait at the same time."""
+        if self.max_verifications is not None:
+            return self.max_verifications
+        return self.threads + (self.queue + 1) // 2
 
     @property
     def addresses(self) -> tuple[Address, ...]:
