@@ -60,6 +60,8 @@ def test_flags_go_over_the_environment_and_that_over_defaults(
         ("max_analyses", 100, "have room for 17, so 100 would limit nothing"),
         ("max_verifications", 0, "greater than or equal to 1"),
         ("max_verifications", 100, "have room for 17, so 100 would limit nothing"),
+        ("min_ping_seconds", 0, "greater than or equal to 1"),
+        ("max_connection_age_grace_seconds", 0, "greater than 0"),
         ("max_image_bytes", 0, "greater than or equal to 1"),
         ("max_image_bytes", 73 << 20, "never fit into a message"),
         ("max_image_pixels", 0, "greater than or equal to 1"),
@@ -117,6 +119,11 @@ def test_the_limits_on_images_follow_the_limit_on_messages() -> None:
     assert load_settings(max_message_bytes=1 << 20).limits.max_bytes == 1 << 20
     limits = load_settings(max_image_bytes=10, max_image_pixels=20, max_image_side=30).limits
     assert limits == Limits(max_bytes=10, max_pixels=20, max_side=30)
+
+
+def test_a_time_of_grace_needs_an_age() -> None:
+    with pytest.raises(StartError, match="needs max_connection_age_seconds"):
+        load_settings(max_connection_age_seconds=0, max_connection_age_grace_seconds=1.0)
 
 
 def test_a_wrong_variable_of_the_environment_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,8 +78,11 @@ class ServerSettings(BaseSettings):
         drain_seconds: how long a stopping server waits for what it has accepted.
         max_connection_age_seconds: after which a client is asked to connect anew, so that it finds
             new servers; 0 is never.
+        max_connection_age_grace_seconds: that calls of such a connection may still take, streams
+            too; then they are ended. ``max_seconds`` unless given.
         keepalive_seconds: of silence until a client is asked whether it is there.
         keepalive_timeout_seconds: until a client that does not answer is let go.
+        min_ping_seconds: between two pings of a client; one that pings more often is sent away.
         metrics_port: serves Prometheus metrics, further workers on the ports that follow; 0 takes
             a free port, None none.
         metrics_address: the IP address that they are served on, in clear and to everybody who can
@@ -119,8 +122,12 @@ class ServerSettings(BaseSettings):
     max_message_bytes: int = Field(default=72 * MIB, ge=MIB, le=1024 * MIB)
     drain_seconds: float = Field(default=20.0, ge=0, le=3600, allow_inf_nan=False)
     max_connection_age_seconds: int = Field(default=3600, ge=0, le=604_800)
+    max_connection_age_grace_seconds: float | None = Field(
+        default=None, gt=0, le=604_800, allow_inf_nan=False
+    )
     keepalive_seconds: int = Field(default=60, ge=1, le=86_400)
     keepalive_timeout_seconds: int = Field(default=20, ge=1, le=3600)
+    min_ping_seconds: int = Field(default=10, ge=1, le=3600)
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     metrics_address: str = "127.0.0.1"
     traces: bool = False
@@ -200,6 +207,10 @@ class ServerSettings(BaseSettings):
                 f"max_image_bytes: {self.max_image_bytes} bytes never fit into a message of "
                 f"max_message_bytes, {self.max_message_bytes}; raise that too"
             )
+        if self.max_connection_age_grace_seconds is not None and not (
+            self.max_connection_age_seconds
+        ):
+            raise ValueError("max_connection_age_grace_seconds: needs max_connection_age_seconds")
         self._check_places()
         self._check_decoding()
         return self
