@@ -121,6 +121,27 @@ def test_the_limits_on_images_follow_the_limit_on_messages() -> None:
     assert limits == Limits(max_bytes=10, max_pixels=20, max_side=30)
 
 
+def test_a_variable_that_is_no_option_is_named_and_left_aside(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fine = {"CORPUS": "/corpus", "THREADS": "2"}
+    links = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT_GRPC": "50551",
+        "PORT": "tcp://10.0.0.1:50551",
+        "PORT_50551_TCP_ADDR": "10.0.0.1",
+    }
+    for name, value in {**fine, **links, "QEUE": "3", "METRIC_PORT": "9464", "ZZ": "1"}.items():
+        monkeypatch.setenv(f"RISKMASK_{name}", value)
+    assert load_settings().queue == 16
+    ignored = "in the environment is no option and is left aside"
+    assert caplog.messages == [
+        f"RISKMASK_METRIC_PORT {ignored}; did you mean RISKMASK_METRICS_PORT?",
+        f"RISKMASK_QEUE {ignored}; did you mean RISKMASK_QUEUE?",
+        f"RISKMASK_ZZ {ignored}",
+    ]
+
+
 def test_a_time_of_grace_needs_an_age() -> None:
     with pytest.raises(StartError, match="needs max_connection_age_seconds"):
         load_settings(max_connection_age_seconds=0, max_connection_age_grace_seconds=1.0)

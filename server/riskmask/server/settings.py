@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import tomllib
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ from riskmask.model.runtime.tile_batches import LARGEST_BATCH
 from riskmask.server.addresses import Address, parse_address
 from riskmask.server.decoding.memory import memory_for
 from riskmask.server.engine.decode import DEFAULT_LIMITS, Limits
+from riskmask.server.environment import PREFIX, strangers
 from riskmask.server.errors import StartError
 
 MIB = 1 << 20
@@ -30,6 +32,8 @@ DEFAULT_ADDRESS = "127.0.0.1:50551"
 CONFIG_VARIABLE = "RISKMASK_CONFIG"
 WORKER = "{worker}"
 _FILES = ("tls_cert", "tls_key", "tls_client_ca", "token_file", "model", "face_detector")
+
+log = logging.getLogger(__name__)
 
 # Where the file is while settings are built: pydantic-settings asks for it in a class method.
 _config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
@@ -91,7 +95,7 @@ class ServerSettings(BaseSettings):
             ``otel``.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RISKMASK_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     address: Annotated[tuple[str, ...], NoDecode] = (DEFAULT_ADDRESS,)
     workers: int = Field(default=1, ge=1, le=256)
@@ -293,6 +297,8 @@ def _is_ip_address(text: str) -> bool:
 def load_settings(config: Path | None = None, **flags: object) -> ServerSettings:
     """Settings from a file and the environment, overridden by the flags that are not None.
 
+    A variable of the environment that is no option is logged: Kubernetes sets such ones too.
+
     Args:
         config: a TOML file of options by name; ``RISKMASK_CONFIG`` names one too.
         flags: options by name.
@@ -305,6 +311,8 @@ def load_settings(config: Path | None = None, **flags: object) -> ServerSettings
     path = config if config is not None else Path(named) if named else None
     if path is not None and not path.is_file():
         raise StartError(f"config: there is no file {path}")
+    for said in strangers(os.environ, ServerSettings.model_fields).values():
+        log.warning(said)
     token = _config_file.set(path)
     try:
         return ServerSettings(**given)
