@@ -68,7 +68,6 @@ STAND_INS: dict[type[BaseException], str] = {
     refused.AbandonedError: "who has cancelled hears nothing more from the server",
     refused.DecoderCrashedError: "no such picture is known; test_decoding_processes.py kills one",
     refused.EngineError: "every refusal has a class of its own",
-    service.ShuttingDown: "gRPC itself refuses what comes while a server stops",
     MemoryError: "depends on the machine",
     Exception: "what nobody foresaw",
 }
@@ -206,6 +205,25 @@ async def no_stream(scene: Scene) -> object:
             raise to_error(failure, address) from None
 
 
+async def no_more_of_the_stream(scene: Scene) -> object:
+    """A stream whose server is told to stop."""
+    async with (
+        scene.serving(scene.engine) as (server, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        stub: Any = pb_grpc.RiskServiceStub(channel)  # type: ignore[arg-type]
+        stream = stub.AnalyzeStream(timeout=60)
+        await stream.write(pb.AnalyzeStreamRequest(request_id="first"))
+        assert (await stream.read()).request_id == "first"
+        stop = asyncio.create_task(server.stop(drain_seconds=60))
+        try:
+            return await stream.read()
+        except grpc.RpcError as failure:
+            raise to_error(failure, address) from None
+        finally:
+            await stop
+
+
 async def no_token(scene: Scene) -> object:
     """A call without a token, over a Unix socket."""
     with tempfile.TemporaryDirectory(prefix="riskmask-") as folder:
@@ -314,6 +332,7 @@ CAUSES: dict[type[BaseException], Cause] = {
     service.TooManyStreams: no_stream,
     service.MessageTooLarge: asking(crowd, {"max_message_bytes": 1 << 20}, **LARGE),
     service.Unauthenticated: no_token,
+    service.ShuttingDown: no_more_of_the_stream,
     service.NoDecoder: no_decoder,
     runtime.ModelError: no_numbers,
     runtime.AssetError: comparing(settings=no_detector),

@@ -152,6 +152,7 @@ class Server:
         """
         try:
             if seconds:
+                self._servicer.end_streams()
                 self._servicer.hold_answers()
                 await asyncio.sleep(TURNAROUND_SECONDS)
             leaving = asyncio.create_task(self._server.stop(seconds))

@@ -17,6 +17,7 @@ from riskmask.server.errors import (
     InvalidRequest,
     MessageTooLarge,
     ServiceError,
+    ShuttingDown,
     TooManyStreams,
 )
 from riskmask.server.metrics import Metrics
@@ -26,7 +27,7 @@ from riskmask.server.record import Record
 from riskmask.server.request_size import check_size, size_of
 from riskmask.server.settings import ServerSettings
 from riskmask.server.status import grpc_code, to_status, trailers
-from riskmask.server.streams import map_bounded
+from riskmask.server.streams import Until, map_bounded
 from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -67,6 +68,11 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self._verifications = Places("Verify", settings.verifications, settings.threads)
         self._may_answer = asyncio.Event()
         self._may_answer.set()
+        self._leaving = asyncio.Event()
+
+    def end_streams(self) -> None:
+        """From now on no stream is read; each ends once what was read of it is answered."""
+        self._leaving.set()
 
     def hold_answers(self) -> None:
         """From now on unary calls are worked on, and none of them is told its outcome."""
@@ -94,13 +100,21 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
             await self._or_abort(Record("AnalyzeStream", context.peer()), refusal, context)
         self._streams += 1
         try:
+            items = Until(request_iterator, self._leaving)
             answered = map_bounded(
-                request_iterator,
+                items,
                 partial(self._analyze_item, context=context),
                 self._settings.stream_places,
             )
             async for response in answered:
                 yield response
+            if items.was_cut:
+                refusal = self._refuse(
+                    ShuttingDown(
+                        "the server is stopping; send what has no answer yet over another stream"
+                    )
+                )
+                await self._or_abort(Record("AnalyzeStream", context.peer()), refusal, context)
         finally:
             self._streams -= 1
 
