@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
+from riskmask.client.cli_serve import serve
 from riskmask.server.engine.decode import Limits
 from riskmask.server.errors import StartError
-from riskmask.server.settings import DEFAULT_ADDRESS, load_settings
+from riskmask.server.settings import DEFAULT_ADDRESS, ServerSettings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -151,3 +154,13 @@ def test_a_wrong_variable_of_the_environment_is_named_too(monkeypatch: pytest.Mo
     monkeypatch.setenv("RISKMASK_QUEUE", "many")
     with pytest.raises(StartError, match="queue"):
         load_settings()
+
+
+def test_every_option_is_a_flag_and_in_the_document() -> None:
+    flags = set(inspect.signature(serve).parameters)
+    document = Path(__file__).resolve().parents[2] / "docs" / "service.md"
+    rows = [line for line in document.read_text(encoding="utf-8").splitlines() if "| `" in line]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    for option in ServerSettings.model_fields:
+        assert option in flags
+        assert option in named, f"{option} is in no table of docs/service.md"
