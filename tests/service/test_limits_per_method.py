@@ -280,6 +280,7 @@ async def test_an_image_that_is_too_large_is_refused_before_it_waits(
         with pytest.raises(LimitExceeded) as caught:
             await call
         assert caught.value.reason == "IMAGE_TOO_LARGE"
+        assert caught.value.message.startswith("the image" if analyses else "reconstruction: ")
         scene.gate.opened.set()
         assert await running
 

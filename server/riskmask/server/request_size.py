@@ -7,6 +7,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from riskmask.server.engine.decode import Limits
+from riskmask.server.engine.errors import ImageTooLargeError
 from riskmask.server.errors import MessageTooLarge
 from riskmask.v1 import riskmask_pb2 as pb
 
@@ -19,7 +20,7 @@ def size_of(*images: pb.Image) -> int:
     return sum(image.ByteSize() for image in images)
 
 
-def check_size(request: Message, limits: Limits, *images: pb.Image) -> None:
+def check_size(request: Message, limits: Limits, **images: pb.Image) -> None:
     """Refuses a request that is too large.
 
     A method without images has room for what is beside them alone, one with two has room for two.
@@ -27,16 +28,20 @@ def check_size(request: Message, limits: Limits, *images: pb.Image) -> None:
     Args:
         request: a whole message of any method.
         limits: of one image.
-        images: those in the request.
+        images: those in the request; where there are several, the error names the one.
 
     Raises:
         ImageTooLargeError: one of the encoded images.
         MessageTooLarge: everything beside the images.
     """
-    for image in images:
-        if image.HasField("encoded"):
+    for name, image in images.items():
+        try:
             limits.check_bytes(len(image.encoded))
-    beside = request.ByteSize() - size_of(*images)
+        except ImageTooLargeError as error:
+            if len(images) == 1:
+                raise
+            raise ImageTooLargeError(f"{name}: {error}") from None
+    beside = request.ByteSize() - size_of(*images.values())
     if beside > MOST_BESIDE_IMAGES:
         raise MessageTooLarge(
             f"the request has {beside} bytes beside its images, at most {MOST_BESIDE_IMAGES} are "

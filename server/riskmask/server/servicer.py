@@ -142,7 +142,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         patient: bool = False,
     ) -> pb.AnalyzeResponse:
         record.image_bytes = size_of(request.image)
-        check_size(request, self._settings.limits, request.image)
+        check_size(request, self._settings.limits, image=request.image)
         job = record.job = Job(allowed)
         work = partial(calls.analyze, self.engine, request, job)
         response = await self._work(
@@ -156,9 +156,9 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     async def _verify(
         self, request: pb.VerifyRequest, record: Record, allowed: float
     ) -> pb.VerifyResponse:
-        images = (request.original, request.reconstruction)
-        record.image_bytes = size_of(*images)
-        check_size(request, self._settings.limits, *images)
+        images = {"original": request.original, "reconstruction": request.reconstruction}
+        record.image_bytes = size_of(*images.values())
+        check_size(request, self._settings.limits, **images)
         job = record.job = Job(allowed)
         work = partial(calls.verify, self._verifier, request, job)
         response = await self._work(
