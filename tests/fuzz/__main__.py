@@ -24,6 +24,8 @@ from outcomes import Way, asked, way_of
 from seeds import seeds
 from tqdm import tqdm
 
+from riskmask.server.bench.bound import bound_server
+
 # Accepted as it is, so that no damaged header costs minutes of honest work.
 MOST_PIXELS = 1_000_000
 ANSWER_SECONDS = 110.0  # within max_seconds; the first verification loads the annotators
@@ -34,26 +36,13 @@ MIB = 1 << 20
 @contextmanager
 def served(folder: Path, flags: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A server process on a Unix socket, and its address; its log is ``server.log``."""
-    address = f"unix:{folder / 'fuzz.sock'}"
-    command = [sys.executable, "-m", "riskmask.client", "serve", "--address", address]
-    limits = ["--max-image-pixels", str(MOST_PIXELS)]
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(
-            [*command, *limits, *flags], stdout=subprocess.PIPE, stderr=log, text=True
-        )
-        try:
-            assert process.stdout is not None
-            if not process.stdout.readline():
-                raise typer.Exit(_say(f"no server: {(folder / 'server.log').read_text()}"))
-            yield process, address
-        finally:
-            process.terminate()
-            try:
-                process.communicate(timeout=60)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                raise
+    address, log = f"unix:{folder / 'fuzz.sock'}", folder / "server.log"
+    own = ("--address", address, "--max-image-pixels", str(MOST_PIXELS), *flags)
+    with bound_server(own, log) as process:
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise typer.Exit(_say(f"no server: {log.read_text(encoding='utf-8')}"))
+        yield process, address
 
 
 def resident(process: int) -> int:

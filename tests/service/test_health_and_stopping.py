@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import signal
 import threading
@@ -97,6 +98,39 @@ async def test_a_call_in_flight_outlives_the_stop(
         gated.gate.set()
         assert (await call).image.width == 160
         await stop
+
+
+@pytest.mark.parametrize("sends_on", [True, False], ids=["sends on", "sends nothing"])
+async def test_a_stream_is_answered_as_far_as_it_was_read_and_does_not_hold_the_stop(
+    engine: Engine, png: bytes, serving: Serving, lines: list[str], sends_on: bool
+) -> None:
+    gated = GatedEngine(engine)
+    item = pb.AnalyzeStreamRequest(
+        request_id="read", request=pb.AnalyzeRequest(image=pb.Image(encoded=png))
+    )
+    async with (
+        serving(gated, threads=1, stream_places=1) as (server, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        stub: Any = pb_grpc.RiskServiceStub(channel)  # type: ignore[arg-type]
+        stream = stub.AnalyzeStream(timeout=120)
+        await stream.write(item)
+        await until_begun(gated)
+        if sends_on:
+            await stream.write(pb.AnalyzeStreamRequest(request_id="not read", request=item.request))
+        async with asyncio.timeout(30):
+            stop = asyncio.create_task(server.stop(drain_seconds=60))
+            await server._servicer._leaving.wait()
+            gated.gate.set()
+            answer = await stream.read()
+            assert (answer.request_id, answer.status.code) == ("read", 0)
+            assert await stream.code() is grpc.StatusCode.UNAVAILABLE
+            await stop
+    status = pb.Status.FromString(dict(await stream.trailing_metadata())["riskmask-status-bin"])
+    assert status.reason == "SHUTTING_DOWN"
+    assert status.HasField("retry_delay")
+    told = [(line["reason"], line.get("request_id")) for line in map(json.loads, lines)]
+    assert told == [("OK", "read"), ("SHUTTING_DOWN", None)]
 
 
 async def test_a_full_queue_answers_at_once_and_health_goes_on(

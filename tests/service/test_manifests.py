@@ -159,6 +159,11 @@ def test_every_variable_is_an_option_and_the_server_takes_its_value(own: Pod, he
 
 
 @each_pod
+def test_no_service_of_the_namespace_sets_an_option(own: Pod) -> None:
+    assert own.spec["enableServiceLinks"] is False
+
+
+@each_pod
 def test_a_stopping_server_has_the_time_that_it_takes(own: Pod, here: Any) -> None:
     here(own)
     needed = load_settings().drain_seconds + FLUSH_SECONDS

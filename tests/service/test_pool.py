@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from riskmask.server.errors import QueueFull, ShuttingDown
-from riskmask.server.pool import LATEST_RETRY, SOONEST_RETRY, Priority, WorkerPool
+from riskmask.server.places import LATEST_RETRY, SOONEST_RETRY
+from riskmask.server.pool import Priority, WorkerPool
 
 
 class Busy:
@@ -128,12 +129,12 @@ async def test_the_time_to_try_again_grows_with_the_queue_within_bounds(busy: Bu
     running = asyncio.create_task(pool.run(busy))
     waiting = asyncio.create_task(pool.run(lambda: True))
     await settle()
-    pool._mean_seconds = 2.0
+    pool._mean.seconds = 2.0
     assert pool.retry_seconds() == 4.0
     with pytest.raises(QueueFull) as caught:
         await pool.run(lambda: True)
     assert caught.value.retry_seconds == 4.0
-    pool._mean_seconds = 1e6
+    pool._mean.seconds = 1e6
     assert pool.retry_seconds() == LATEST_RETRY
     busy.gate.set()
     await asyncio.gather(running, waiting)

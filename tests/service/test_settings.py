@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 
+from riskmask.client.cli_serve import serve
 from riskmask.server.engine.decode import Limits
 from riskmask.server.errors import StartError
-from riskmask.server.settings import DEFAULT_ADDRESS, load_settings
+from riskmask.server.settings import DEFAULT_ADDRESS, ServerSettings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +59,12 @@ def test_flags_go_over_the_environment_and_that_over_defaults(
         ("metrics_address", "here", "no IP address"),
         ("traces", "perhaps", "valid boolean"),
         ("max_streams", -1, "greater than or equal to 0"),
+        ("max_analyses", 0, "greater than or equal to 1"),
+        ("max_analyses", 100, "have room for 17, so 100 would limit nothing"),
+        ("max_verifications", 0, "greater than or equal to 1"),
+        ("max_verifications", 100, "have room for 17, so 100 would limit nothing"),
+        ("min_ping_seconds", 0, "greater than or equal to 1"),
+        ("max_connection_age_grace_seconds", 0, "greater than 0"),
         ("max_image_bytes", 0, "greater than or equal to 1"),
         ("max_image_bytes", 73 << 20, "never fit into a message"),
         ("max_image_pixels", 0, "greater than or equal to 1"),
@@ -115,7 +124,43 @@ def test_the_limits_on_images_follow_the_limit_on_messages() -> None:
     assert limits == Limits(max_bytes=10, max_pixels=20, max_side=30)
 
 
+def test_a_variable_that_is_no_option_is_named_and_left_aside(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fine = {"CORPUS": "/corpus", "THREADS": "2"}
+    links = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT_GRPC": "50551",
+        "PORT": "tcp://10.0.0.1:50551",
+        "PORT_50551_TCP_ADDR": "10.0.0.1",
+    }
+    for name, value in {**fine, **links, "QEUE": "3", "METRIC_PORT": "9464", "ZZ": "1"}.items():
+        monkeypatch.setenv(f"RISKMASK_{name}", value)
+    assert load_settings().queue == 16
+    ignored = "in the environment is no option and is left aside"
+    assert caplog.messages == [
+        f"RISKMASK_METRIC_PORT {ignored}; did you mean RISKMASK_METRICS_PORT?",
+        f"RISKMASK_QEUE {ignored}; did you mean RISKMASK_QUEUE?",
+        f"RISKMASK_ZZ {ignored}",
+    ]
+
+
+def test_a_time_of_grace_needs_an_age() -> None:
+    with pytest.raises(StartError, match="needs max_connection_age_seconds"):
+        load_settings(max_connection_age_seconds=0, max_connection_age_grace_seconds=1.0)
+
+
 def test_a_wrong_variable_of_the_environment_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISKMASK_QUEUE", "many")
     with pytest.raises(StartError, match="queue"):
         load_settings()
+
+
+def test_every_option_is_a_flag_and_in_the_document() -> None:
+    flags = set(inspect.signature(serve).parameters)
+    document = Path(__file__).resolve().parents[2] / "docs" / "service.md"
+    rows = [line for line in document.read_text(encoding="utf-8").splitlines() if "| `" in line]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    for option in ServerSettings.model_fields:
+        assert option in flags
+        assert option in named, f"{option} is in no table of docs/service.md"

@@ -68,7 +68,6 @@ STAND_INS: dict[type[BaseException], str] = {
     refused.AbandonedError: "who has cancelled hears nothing more from the server",
     refused.DecoderCrashedError: "no such picture is known; test_decoding_processes.py kills one",
     refused.EngineError: "every refusal has a class of its own",
-    service.ShuttingDown: "gRPC itself refuses what comes while a server stops",
     MemoryError: "depends on the machine",
     Exception: "what nobody foresaw",
 }
@@ -176,6 +175,23 @@ async def no_place(scene: Scene) -> object:
         return await done.pop()
 
 
+async def no_place_for_the_method(scene: Scene) -> object:
+    """Two verifications at once where one is allowed, and room for more of other calls."""
+    large = scene.encode(np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8))
+    async with (
+        scene.serving(scene.engine, max_verifications=1) as (_, address),
+        AsyncClient(address, timeout=240) as client,
+    ):
+        calls = [
+            asyncio.create_task(client.verify(large, large, annotators=["amplitude"]))
+            for _ in range(2)
+        ]
+        done, left = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        for call in left:
+            call.cancel()
+        return await done.pop()
+
+
 async def no_stream(scene: Scene) -> object:
     """A stream to a server that takes none."""
     async with (
@@ -187,6 +203,25 @@ async def no_stream(scene: Scene) -> object:
             return await stub.AnalyzeStream(iter(()), timeout=60).read()
         except grpc.RpcError as failure:
             raise to_error(failure, address) from None
+
+
+async def no_more_of_the_stream(scene: Scene) -> object:
+    """A stream whose server is told to stop."""
+    async with (
+        scene.serving(scene.engine) as (server, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        stub: Any = pb_grpc.RiskServiceStub(channel)  # type: ignore[arg-type]
+        stream = stub.AnalyzeStream(timeout=60)
+        await stream.write(pb.AnalyzeStreamRequest(request_id="first"))
+        assert (await stream.read()).request_id == "first"
+        stop = asyncio.create_task(server.stop(drain_seconds=60))
+        try:
+            return await stream.read()
+        except grpc.RpcError as failure:
+            raise to_error(failure, address) from None
+        finally:
+            await stop
 
 
 async def no_token(scene: Scene) -> object:
@@ -293,9 +328,11 @@ CAUSES: dict[type[BaseException], Cause] = {
     service.InvalidRequest: asking(preset="nonesuch"),
     service.Unimplemented: no_annotators,
     service.QueueFull: no_place,
+    service.TooManyCalls: no_place_for_the_method,
     service.TooManyStreams: no_stream,
     service.MessageTooLarge: asking(crowd, {"max_message_bytes": 1 << 20}, **LARGE),
     service.Unauthenticated: no_token,
+    service.ShuttingDown: no_more_of_the_stream,
     service.NoDecoder: no_decoder,
     runtime.ModelError: no_numbers,
     runtime.AssetError: comparing(settings=no_detector),

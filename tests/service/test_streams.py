@@ -13,7 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from PIL import Image
 
 from riskmask.server.engine.engine import Engine
-from riskmask.server.streams import map_bounded
+from riskmask.server.streams import Until, map_bounded
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
 
@@ -148,6 +148,31 @@ async def test_no_more_items_are_in_the_works_than_there_are_places() -> None:
     results = [result async for result in map_bounded(numbers(20, read), work, places=3)]
     assert sorted(results) == [number * number for number in range(20)]
     assert most == 3
+
+
+async def test_an_event_ends_a_stream_whose_next_item_never_comes() -> None:
+    over, waits = asyncio.Event(), asyncio.Event()
+
+    async def one_and_no_more() -> AsyncIterator[int]:
+        yield 1
+        waits.set()
+        await asyncio.Event().wait()
+
+    items = Until(one_and_no_more(), over)
+    assert await anext(items) == 1
+    rest = asyncio.ensure_future(anext(items, None))
+    await waits.wait()
+    assert not rest.done()
+    over.set()
+    assert await rest is None
+    assert items.was_cut
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_stream_that_ends_by_itself_was_not_cut() -> None:
+    items = Until(numbers(3, []), asyncio.Event())
+    assert [number async for number in items] == [0, 1, 2]
+    assert not items.was_cut
 
 
 async def test_a_consumer_that_stops_taking_stops_the_reading() -> None:

@@ -72,6 +72,13 @@ def serve(
     max_streams: Annotated[
         int | None, typer.Option(help="Streams open at the same time [16].")
     ] = None,
+    max_analyses: Annotated[
+        int | None, typer.Option(help="Calls of Analyze that run or wait [threads and queue].")
+    ] = None,
+    max_verifications: Annotated[
+        int | None,
+        typer.Option(help="Calls of Verify that run or wait [threads and half of the queue]."),
+    ] = None,
     max_seconds: Annotated[
         float | None, typer.Option(help="That an answer may take [120].")
     ] = None,
@@ -99,11 +106,17 @@ def serve(
     max_connection_age_seconds: Annotated[
         int | None, typer.Option(help="Until a client has to connect anew, 0 never [3600].")
     ] = None,
+    max_connection_age_grace_seconds: Annotated[
+        float | None, typer.Option(help="That its calls may still take then [max_seconds].")
+    ] = None,
     keepalive_seconds: Annotated[
         int | None, typer.Option(help="Silence until a client is asked whether it is there [60].")
     ] = None,
     keepalive_timeout_seconds: Annotated[
         int | None, typer.Option(help="Until a client that does not answer is let go [20].")
+    ] = None,
+    min_ping_seconds: Annotated[
+        int | None, typer.Option(help="Between two pings of a client [10].")
     ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve Prometheus metrics on this port [none].")

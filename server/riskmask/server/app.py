@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SERVICE = pb.DESCRIPTOR.services_by_name["RiskService"].full_name
 SOCKET_MODE = 0o660
 
-SHORTEST_PING_MS = 10_000
+PING_STRIKES = 2  # pings that may come too early until a client is sent away
 # Until a caller has read an answer and the call that it sends next has arrived.
 TURNAROUND_SECONDS = 0.2
 SPARE_CALLS = 32  # health checks, reflection, and requests on their way to being refused
@@ -152,6 +152,7 @@ class Server:
         """
         try:
             if seconds:
+                self._servicer.end_streams()
                 self._servicer.hold_answers()
                 await asyncio.sleep(TURNAROUND_SECONDS)
             leaving = asyncio.create_task(self._server.stop(seconds))
@@ -206,16 +207,22 @@ class Server:
 def _options(settings: ServerSettings) -> list[tuple[str, Any]]:
     age: list[tuple[str, Any]] = []
     if settings.max_connection_age_seconds:
+        grace = settings.max_connection_age_grace_seconds or settings.max_seconds
         age = [
             ("grpc.max_connection_age_ms", settings.max_connection_age_seconds * 1000),
-            ("grpc.max_connection_age_grace_ms", round(settings.max_seconds * 1000)),
+            ("grpc.max_connection_age_grace_ms", round(grace * 1000)),
         ]
     return [
         *age,
         ("grpc.keepalive_time_ms", settings.keepalive_seconds * 1000),
         ("grpc.keepalive_timeout_ms", settings.keepalive_timeout_seconds * 1000),
-        # a client that pings more often than every ten seconds is sent away
-        ("grpc.http2.min_ping_interval_without_data_ms", SHORTEST_PING_MS),
+        # gRPC 1.85 lets a client go by this time alone, a minute unless told otherwise.
+        ("grpc.http2.ping_timeout_ms", settings.keepalive_timeout_seconds * 1000),
+        # Otherwise a client that vanished between two calls is never asked, and one that pings
+        # between its calls may do so every two hours only.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", settings.min_ping_seconds * 1000),
+        ("grpc.http2.max_ping_strikes", PING_STRIKES),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
         # where workers do not mean to share, a second server would silently take half of the calls

@@ -4,8 +4,9 @@ ServiceError
 ├── InvalidRequest      the message does not say what it must, or says it out of range
 ├── Unimplemented       the contract has it, this server does not
 ├── QueueFull           too many analyses are waiting; try again later
+├── TooManyCalls        this method has no place left; try again later
 ├── TooManyStreams      too many streams are open; try again later
-├── MessageTooLarge     the answer exceeds the size that a message may have
+├── MessageTooLarge     the answer, or a request beside its images, exceeds what it may have
 ├── Unauthenticated     no token, or none that is accepted
 ├── NoDecoder           no process can be started to decode in; try again later
 └── ShuttingDown        the server is draining
@@ -53,6 +54,18 @@ class QueueFull(ServiceError):  # noqa: N818
         self.retry_seconds = retry_seconds
 
 
+class TooManyCalls(ServiceError):  # noqa: N818
+    """As many calls of this method run or wait as the server allows."""
+
+    reason = "TOO_MANY_CALLS"
+
+    def __init__(self, method: str, most: int, retry_seconds: float = 1.0) -> None:
+        super().__init__(
+            f"{most} calls of {method} run or wait already, no more are accepted; try again later"
+        )
+        self.retry_seconds = retry_seconds
+
+
 class TooManyStreams(ServiceError):  # noqa: N818
     """As many streams are open as the server allows."""
 
@@ -64,7 +77,7 @@ class TooManyStreams(ServiceError):  # noqa: N818
 
 
 class MessageTooLarge(ServiceError):  # noqa: N818
-    """The answer is larger than a message may be."""
+    """The answer is larger than a message may be, or the request beside its images is."""
 
     reason = "MESSAGE_TOO_LARGE"
 

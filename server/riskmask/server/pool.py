@@ -15,11 +15,9 @@ from typing import Any, TypeVar
 
 from riskmask.server.engine.errors import EngineError
 from riskmask.server.errors import QueueFull, ShuttingDown
+from riskmask.server.places import MeanTime, Places, retry_within_reason
 
 T = TypeVar("T")
-
-SOONEST_RETRY, LATEST_RETRY = 0.1, 30.0
-REMEMBERED = 0.2  # weight of the last call's time in the mean
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +29,13 @@ class Priority(IntEnum):
     BATCH = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Waiting:
     call: Callable[[], Any]
     answer: asyncio.Future[Any]
     patient: bool
+    places: Places | None
+    has_begun: bool = False
 
 
 class WorkerPool:
@@ -55,7 +55,7 @@ class WorkerPool:
         self._idle = threads
         self._room = {Priority.LIVE: queue, Priority.BATCH: (queue + 1) // 2}
         self._queues: dict[Priority, deque[_Waiting]] = {each: deque() for each in Priority}
-        self._mean_seconds = 0.0
+        self._mean = MeanTime()
         self._closed = False
 
     @property
@@ -73,6 +73,7 @@ class WorkerPool:
         priority: Priority = Priority.LIVE,
         *,
         patient: bool = False,
+        places: Places | None = None,
     ) -> T:
         """Result of the call. Cancelling a call that waits frees its place at once.
 
@@ -80,9 +81,11 @@ class WorkerPool:
             call: runs in a thread.
             priority: which queue to wait in.
             patient: waits however long the queue is; for a caller that bounds itself.
+            places: of the call's method, where that has a limit of its own.
 
         Raises:
             QueueFull: every place is taken; nothing was started.
+            TooManyCalls: every place of the method is; nothing was started.
             ShuttingDown: the pool is closed.
         """
         if self._closed:
@@ -91,7 +94,9 @@ class WorkerPool:
             raise QueueFull(
                 f"{self._places(priority)} are taken; try again later", self.retry_seconds()
             )
-        waiting = _Waiting(call, asyncio.get_running_loop().create_future(), patient)
+        if places is not None:
+            places.take()
+        waiting = _Waiting(call, asyncio.get_running_loop().create_future(), patient, places)
         self._queues[priority].append(waiting)
         waiting.answer.add_done_callback(partial(self._forget, waiting, priority))
         self._start_next()
@@ -105,8 +110,7 @@ class WorkerPool:
     def retry_seconds(self) -> float:
         """When a place is likely to be free, from the time that calls have taken so far."""
         ahead = sum(len(queue) for queue in self._queues.values()) + self.running
-        seconds = self._mean_seconds * ahead / self._threads
-        return min(max(seconds, SOONEST_RETRY), LATEST_RETRY)
+        return retry_within_reason(self._mean.seconds * ahead / self._threads)
 
     async def close(self) -> None:
         """Waits for the calls that run; refuses those that wait."""
@@ -133,6 +137,8 @@ class WorkerPool:
     def _forget(self, waiting: _Waiting, priority: Priority, _: asyncio.Future[Any]) -> None:
         if waiting in self._queues[priority]:
             self._queues[priority].remove(waiting)
+        if waiting.places is not None and not waiting.has_begun:
+            waiting.places.give_back()
 
     def _start_next(self) -> None:
         while self._idle and not self._closed:
@@ -146,6 +152,7 @@ class WorkerPool:
     def _start(self, waiting: _Waiting) -> None:
         loop = asyncio.get_running_loop()
         self._idle -= 1
+        waiting.has_begun = True
         begun = time.monotonic()
         future: Future[Any] = self._executor.submit(waiting.call)
         # a call that nobody waits for any more keeps its thread until it notices
@@ -156,8 +163,9 @@ class WorkerPool:
     def _finish(self, waiting: _Waiting, begun: float, done: Future[Any]) -> None:
         self._idle += 1
         seconds = time.monotonic() - begun
-        known = self._mean_seconds
-        self._mean_seconds = seconds if not known else known + REMEMBERED * (seconds - known)
+        self._mean.add(seconds)
+        if waiting.places is not None:
+            waiting.places.give_back(seconds)
         self._start_next()
         error = done.exception()
         if waiting.answer.done():

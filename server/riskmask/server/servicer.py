@@ -17,14 +17,17 @@ from riskmask.server.errors import (
     InvalidRequest,
     MessageTooLarge,
     ServiceError,
+    ShuttingDown,
     TooManyStreams,
 )
 from riskmask.server.metrics import Metrics
+from riskmask.server.places import Places
 from riskmask.server.pool import WorkerPool
 from riskmask.server.record import Record
+from riskmask.server.request_size import check_size, size_of
 from riskmask.server.settings import ServerSettings
 from riskmask.server.status import grpc_code, to_status, trailers
-from riskmask.server.streams import map_bounded
+from riskmask.server.streams import Until, map_bounded
 from riskmask.server.verification.verifier import Verifier
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -60,8 +63,16 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         self._metrics = metrics
         self._traces = traces
         self._streams = 0
+        most = settings.max_analyses  # without a limit the queue alone is one
+        self._analyses = Places("Analyze", most, settings.threads) if most else None
+        self._verifications = Places("Verify", settings.verifications, settings.threads)
         self._may_answer = asyncio.Event()
         self._may_answer.set()
+        self._leaving = asyncio.Event()
+
+    def end_streams(self) -> None:
+        """From now on no stream is read; each ends once what was read of it is answered."""
+        self._leaving.set()
 
     def hold_answers(self) -> None:
         """From now on unary calls are worked on, and none of them is told its outcome."""
@@ -74,7 +85,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:  # noqa: N802
         """One image."""
         record = Record("Analyze", context.peer())
-        answer = self._analyze(request, record, self._allowed(context))
+        answer = self._analyze(request, record, self._allowed(context), self._analyses)
         del request  # gRPC keeps this frame of an aborted call until Python looks for cycles
         return await self._or_abort(record, answer, context)
 
@@ -87,13 +98,21 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
             await self._or_abort(Record("AnalyzeStream", context.peer()), refusal, context)
         self._streams += 1
         try:
+            items = Until(request_iterator, self._leaving)
             answered = map_bounded(
-                request_iterator,
+                items,
                 partial(self._analyze_item, context=context),
                 self._settings.stream_places,
             )
             async for response in answered:
                 yield response
+            if items.was_cut:
+                refusal = self._refuse(
+                    ShuttingDown(
+                        "the server is stopping; send what has no answer yet over another stream"
+                    )
+                )
+                await self._or_abort(Record("AnalyzeStream", context.peer()), refusal, context)
         finally:
             self._streams -= 1
 
@@ -109,15 +128,24 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     ) -> pb.GetServerInfoResponse:
         """What this server is."""
         record = Record("GetServerInfo", context.peer())
-        return await self._or_abort(record, self._server_info(), context)
+        return await self._or_abort(record, self._server_info(request), context)
 
     async def _analyze(
-        self, request: pb.AnalyzeRequest, record: Record, allowed: float, *, patient: bool = False
+        self,
+        request: pb.AnalyzeRequest,
+        record: Record,
+        allowed: float,
+        places: Places | None = None,
+        *,
+        patient: bool = False,
     ) -> pb.AnalyzeResponse:
-        record.image_bytes = request.image.ByteSize()
+        record.image_bytes = size_of(request.image)
+        check_size(request, self._settings.limits, image=request.image)
         job = record.job = Job(allowed)
         work = partial(calls.analyze, self.engine, request, job)
-        response = await self._work(work, request.priority, record, job, allowed, patient=patient)
+        response = await self._work(
+            work, request.priority, record, job, allowed, places, patient=patient
+        )
         facts = response.analysis.image
         record.size = (facts.width, facts.height)
         record.decision = translate.decision_name(response.analysis.decision)
@@ -126,10 +154,14 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     async def _verify(
         self, request: pb.VerifyRequest, record: Record, allowed: float
     ) -> pb.VerifyResponse:
-        record.image_bytes = request.original.ByteSize() + request.reconstruction.ByteSize()
+        images = {"original": request.original, "reconstruction": request.reconstruction}
+        record.image_bytes = size_of(*images.values())
+        check_size(request, self._settings.limits, **images)
         job = record.job = Job(allowed)
         work = partial(calls.verify, self._verifier, request, job)
-        response = await self._work(work, request.priority, record, job, allowed)
+        response = await self._work(
+            work, request.priority, record, job, allowed, self._verifications
+        )
         record.size = (response.original.width, response.original.height)
         record.findings = len(response.findings)
         return response
@@ -141,6 +173,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         record: Record,
         job: Job,
         allowed: float,
+        places: Places | None = None,
         *,
         patient: bool = False,
     ) -> A:
@@ -149,7 +182,7 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         record.priority, job.priority = queue.name.lower(), queue
         try:
             async with asyncio.timeout(allowed):
-                response = await self._pool.run(work, queue, patient=patient)
+                response = await self._pool.run(work, queue, patient=patient, places=places)
         except TimeoutError:
             raise ExpiredError(f"no answer within {max(allowed, 0.0):.3g} s") from None
         finally:
@@ -181,7 +214,8 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         allowed = min(self._allowed(context), _seconds(item))
         return await self._analyze(item.request, record, allowed, patient=True)
 
-    async def _server_info(self) -> pb.GetServerInfoResponse:
+    async def _server_info(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
+        check_size(request, self._settings.limits)
         # on the loop, so that a full queue does not hide it
         return calls.server_info(self.engine, self._verifier, self._settings.max_message_bytes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import tomllib
 from contextvars import ContextVar
@@ -23,6 +24,7 @@ from riskmask.model.runtime.tile_batches import LARGEST_BATCH
 from riskmask.server.addresses import Address, parse_address
 from riskmask.server.decoding.memory import memory_for
 from riskmask.server.engine.decode import DEFAULT_LIMITS, Limits
+from riskmask.server.environment import PREFIX, strangers
 from riskmask.server.errors import StartError
 
 MIB = 1 << 20
@@ -30,6 +32,8 @@ DEFAULT_ADDRESS = "127.0.0.1:50551"
 CONFIG_VARIABLE = "RISKMASK_CONFIG"
 WORKER = "{worker}"
 _FILES = ("tls_cert", "tls_key", "tls_client_ca", "token_file", "model", "face_detector")
+
+log = logging.getLogger(__name__)
 
 # Where the file is while settings are built: pydantic-settings asks for it in a class method.
 _config_file: ContextVar[Path | None] = ContextVar("config_file", default=None)
@@ -62,6 +66,10 @@ class ServerSettings(BaseSettings):
         stream_places: images of one ``AnalyzeStream`` in the works at the same time; while all
             are taken the stream is not read.
         max_streams: streams open at the same time.
+        max_analyses: calls of ``Analyze`` that run or wait at the same time, in each worker; as
+            many as threads and queue have room for unless given.
+        max_verifications: the same of ``Verify``; the threads and half of the queue unless given,
+            so that verifications never shut out analyses.
         max_seconds: that an answer may take, whatever its caller allows.
         max_image_bytes: of one image as it arrives; at most ``max_message_bytes``.
         max_image_pixels: of one image.
@@ -74,8 +82,11 @@ class ServerSettings(BaseSettings):
         drain_seconds: how long a stopping server waits for what it has accepted.
         max_connection_age_seconds: after which a client is asked to connect anew, so that it finds
             new servers; 0 is never.
+        max_connection_age_grace_seconds: that calls of such a connection may still take, streams
+            too; then they are ended. ``max_seconds`` unless given.
         keepalive_seconds: of silence until a client is asked whether it is there.
         keepalive_timeout_seconds: until a client that does not answer is let go.
+        min_ping_seconds: between two pings of a client; one that pings more often is sent away.
         metrics_port: serves Prometheus metrics, further workers on the ports that follow; 0 takes
             a free port, None none.
         metrics_address: the IP address that they are served on, in clear and to everybody who can
@@ -84,7 +95,7 @@ class ServerSettings(BaseSettings):
             ``otel``.
     """
 
-    model_config = SettingsConfigDict(env_prefix="RISKMASK_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     address: Annotated[tuple[str, ...], NoDecode] = (DEFAULT_ADDRESS,)
     workers: int = Field(default=1, ge=1, le=256)
@@ -104,6 +115,8 @@ class ServerSettings(BaseSettings):
     queue: int = Field(default=16, ge=0, le=10_000)
     stream_places: int = Field(default=2, ge=1, le=256)
     max_streams: int = Field(default=16, ge=0, le=10_000)
+    max_analyses: int | None = Field(default=None, ge=1, le=20_000)
+    max_verifications: int | None = Field(default=None, ge=1, le=20_000)
     max_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
     max_image_bytes: int = Field(default=DEFAULT_LIMITS.max_bytes, ge=1, le=1024 * MIB)
     max_image_pixels: int = Field(default=DEFAULT_LIMITS.max_pixels, ge=1, le=1_000_000_000)
@@ -113,8 +126,12 @@ class ServerSettings(BaseSettings):
     max_message_bytes: int = Field(default=72 * MIB, ge=MIB, le=1024 * MIB)
     drain_seconds: float = Field(default=20.0, ge=0, le=3600, allow_inf_nan=False)
     max_connection_age_seconds: int = Field(default=3600, ge=0, le=604_800)
+    max_connection_age_grace_seconds: float | None = Field(
+        default=None, gt=0, le=604_800, allow_inf_nan=False
+    )
     keepalive_seconds: int = Field(default=60, ge=1, le=86_400)
     keepalive_timeout_seconds: int = Field(default=20, ge=1, le=3600)
+    min_ping_seconds: int = Field(default=10, ge=1, le=3600)
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     metrics_address: str = "127.0.0.1"
     traces: bool = False
@@ -194,8 +211,23 @@ class ServerSettings(BaseSettings):
                 f"max_image_bytes: {self.max_image_bytes} bytes never fit into a message of "
                 f"max_message_bytes, {self.max_message_bytes}; raise that too"
             )
+        if self.max_connection_age_grace_seconds is not None and not (
+            self.max_connection_age_seconds
+        ):
+            raise ValueError("max_connection_age_grace_seconds: needs max_connection_age_seconds")
+        self._check_places()
         self._check_decoding()
         return self
+
+    def _check_places(self) -> None:
+        room = self.threads + self.queue
+        for name in ("max_analyses", "max_verifications"):
+            most: int | None = getattr(self, name)
+            if most is not None and most > room:
+                raise ValueError(
+                    f"{name}: threads and queue have room for {room}, so {most} would limit "
+                    "nothing; lower it, or raise queue"
+                )
 
     def _check_decoding(self) -> None:
         if self.decode_processes and not hasattr(os, "memfd_create"):
@@ -242,6 +274,13 @@ class ServerSettings(BaseSettings):
         )
 
     @property
+    def verifications(self) -> int:
+        """Calls of ``Verify`` that may run or wait at the same time."""
+        if self.max_verifications is not None:
+            return self.max_verifications
+        return self.threads + (self.queue + 1) // 2
+
+    @property
     def addresses(self) -> tuple[Address, ...]:
         """The addresses to listen on, parsed."""
         return tuple(parse_address(text) for text in self.address)
@@ -258,6 +297,8 @@ def _is_ip_address(text: str) -> bool:
 def load_settings(config: Path | None = None, **flags: object) -> ServerSettings:
     """Settings from a file and the environment, overridden by the flags that are not None.
 
+    A variable of the environment that is no option is logged: Kubernetes sets such ones too.
+
     Args:
         config: a TOML file of options by name; ``RISKMASK_CONFIG`` names one too.
         flags: options by name.
@@ -270,6 +311,8 @@ def load_settings(config: Path | None = None, **flags: object) -> ServerSettings
     path = config if config is not None else Path(named) if named else None
     if path is not None and not path.is_file():
         raise StartError(f"config: there is no file {path}")
+    for said in strangers(os.environ, ServerSettings.model_fields).values():
+        log.warning(said)
     token = _config_file.set(path)
     try:
         return ServerSettings(**given)

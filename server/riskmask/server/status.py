@@ -63,6 +63,7 @@ TABLE: Final[dict[type[BaseException], Row]] = {
     service.InvalidRequest: Row(_INVALID, "INVALID_REQUEST"),
     service.Unimplemented: Row(grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED"),
     service.QueueFull: Row(_EXHAUSTED, "QUEUE_FULL"),
+    service.TooManyCalls: Row(_EXHAUSTED, "TOO_MANY_CALLS"),
     service.TooManyStreams: Row(_EXHAUSTED, "TOO_MANY_STREAMS"),
     service.MessageTooLarge: Row(_EXHAUSTED, "MESSAGE_TOO_LARGE"),
     service.Unauthenticated: Row(grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED"),

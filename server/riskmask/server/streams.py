@@ -50,6 +50,40 @@ async def map_bounded(
         await asyncio.gather(*left, return_exceptions=True)
 
 
+class Until(AsyncIterator[A]):
+    """Items up to an event: then it ends, also where it waits for an item that may never come.
+
+    Args:
+        items: to take from.
+        over: the event.
+
+    Attributes:
+        was_cut: whether the event has ended it, and not the items.
+    """
+
+    def __init__(self, items: AsyncIterator[A], over: asyncio.Event) -> None:
+        self._items = aiter(items)
+        self._over = over
+        self.was_cut = False
+
+    async def __anext__(self) -> A:
+        if not self._over.is_set():
+            reading = asyncio.create_task(_next(self._items))
+            waiting = asyncio.create_task(self._over.wait())
+            try:
+                await asyncio.wait((reading, waiting), return_when=asyncio.FIRST_COMPLETED)
+                if reading.done():  # what was read is answered, also where both have come
+                    return reading.result()
+            except _End:
+                raise StopAsyncIteration from None
+            finally:
+                reading.cancel()
+                waiting.cancel()
+                await asyncio.gather(reading, waiting, return_exceptions=True)
+        self.was_cut = True
+        raise StopAsyncIteration
+
+
 class _End(Exception):  # noqa: N818 - a task cannot carry StopAsyncIteration
     """The source has no more items."""
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from riskmask.server.bench.bound import LEAVE_SECONDS, bound_server
 from riskmask.server.bench.cores import pinned
 
-LEAVE_SECONDS = 120.0
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -76,7 +74,7 @@ class Service:
 def running_service(cores: frozenset[int], *flags: str) -> Iterator[Service]:
     """A server over the packaged model, which serves while the context lasts.
 
-    Its options are the flags given; what the environment says of riskmask does not count.
+    It ends with this process, however that one ends.
 
     Args:
         cores: that the process may use.
@@ -88,27 +86,12 @@ def running_service(cores: frozenset[int], *flags: str) -> Iterator[Service]:
     # a socket's path may have 107 bytes, so it lies in a folder with a short name
     with tempfile.TemporaryDirectory(prefix="riskmask-") as folder:
         address, log = f"unix:{folder}/bench.sock", Path(folder, "server.log")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("RISKMASK_")}
         own = ("--address", address, "--metrics-port", "0", *flags)
-        with pinned(cores), log.open("w", encoding="utf-8") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "riskmask.client", "serve", *own],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment,
-            )
-        try:
+        with ExitStack() as ending:
+            with pinned(cores):
+                process = ending.enter_context(bound_server(own, log))
             assert process.stdout is not None
             said = [process.stdout.readline() for _ in range(2)]
             if not all(said):
                 raise RuntimeError(f"the server did not start: {log.read_text(encoding='utf-8')}")
             yield Service(address, process, log, said[1].removeprefix("metrics on ").strip())
-        finally:
-            process.terminate()
-            try:
-                process.communicate(timeout=LEAVE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                raise
