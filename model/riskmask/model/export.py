@@ -28,7 +28,7 @@ def export_detector(
 ) -> Path:
     """Export with uint8 input and all post-processing in the graph.
 
-    Height and width are dynamic multiples of 32; the predictor feeds a few fixed tile shapes.
+    Height and width are dynamic multiples of 32; the predictor feeds tiles of few shapes.
 
     Args:
         detector: trained, on the CPU.

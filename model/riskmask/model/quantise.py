@@ -31,10 +31,10 @@ from riskmask.model.evaluate.precision import is_contested, region_precision
 from riskmask.model.export import write_detector
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.contract import INPUT
-from riskmask.model.runtime.tiles import SIDES
+from riskmask.model.runtime.tiles import LENGTHS
 
 QUANTISED = ("Conv", "Add", "Resize", "Clip")
-SIDE = SIDES[0]  # of the crops that the ranges are taken from
+SIDE = LENGTHS[0]  # of the crops that the ranges are taken from
 # ONNX Runtime fuses unsigned activations with what comes before and after them; signed ones it
 # leaves in pairs of conversions, which made the network slower than in float32. Weights of 7 bits,
 # because without VNNI sums of products of unsigned and signed bytes saturate at 16 bits.

@@ -22,7 +22,7 @@ from riskmask.model.runtime.contract import (
 )
 from riskmask.model.runtime.cpus import available_cpus
 from riskmask.model.runtime.errors import ModelError, WeightsError
-from riskmask.model.runtime.tiles import SIDES
+from riskmask.model.runtime.tiles import LENGTHS
 from riskmask.model.runtime.weights import Weights
 
 NAMES = list(OUTPUTS)
@@ -86,7 +86,7 @@ class DetectorSession:
         """Maps of N tiles at once, each in the contract's range.
 
         Args:
-            tiles: (N, side, side, 3) uint8 RGB.
+            tiles: (N, H, W, 3) uint8 RGB.
             release: give the memory of this run back after it.
 
         Raises:
@@ -131,7 +131,7 @@ class DetectorSession:
 
 
 def _noise(number: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, (number, SIDES[0], SIDES[0], 3), np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (number, LENGTHS[0], LENGTHS[0], 3), np.uint8)
 
 
 def session_options(threads: int) -> ort.SessionOptions:
