@@ -143,6 +143,9 @@ def session_options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A plan of one block for each shape would be kept for every shape, and blocks of as many sizes
+    # leave gaps in the arena; without it smaller shapes live in what the largest has taken.
+    options.enable_mem_pattern = False
     # Spinning threads collapse when the machine has other work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
