@@ -49,6 +49,11 @@ class Span:
     fade_in: int | None
     fade_out: int | None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has no neighbour along its axis."""
+        return self.fade_in is None and self.fade_out is None
+
     def weights(self, stride: int) -> NDArray[np.float32]:
         """(length / stride,) float32 in [0, 1]; over all spans they sum to exactly 1 anywhere."""
         centres = self.start + stride * (np.arange(self.length // stride) + 0.5)
@@ -112,12 +117,15 @@ def blend(
     """Add a tile's map, weighted, to the whole image's.
 
     Args:
-        target: (..., ceil(H / stride), ceil(W / stride)), changed in place.
+        target: (..., ceil(H / stride), ceil(W / stride)), 0 where no tile was, changed in place.
         source: (..., top.length / stride, left.length / stride) float32.
     """
     row, column = top.start // stride, left.start // stride
     place = target[..., row : row + source.shape[-2], column : column + source.shape[-1]]
-    weights = top.weights(stride)[:, None] * left.weights(stride)
     rows, columns = place.shape[-2:]
+    if top.is_alone and left.is_alone:  # all weights are 1, and nothing else is added
+        np.copyto(place, source[..., :rows, :columns], casting="same_kind")
+        return
+    weights = top.weights(stride)[:, None] * left.weights(stride)
     weighted = source[..., :rows, :columns] * weights[:rows, :columns]
     np.add(place, weighted, out=place, casting="same_kind")
