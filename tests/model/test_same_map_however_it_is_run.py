@@ -108,7 +108,7 @@ def _tiled_and_whole(
     [
         (1472, TileShape(height=832, width=1024)),
         (2 * 1024 - OVERLAP, TileShape(height=832, width=1024)),
-        (1280, TileShape(height=832, width=896)),
+        (1280, TileShape(height=832, width=928)),
     ],
     ids=["much", "least", "shorter"],
 )
