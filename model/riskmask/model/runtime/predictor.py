@@ -79,7 +79,7 @@ class Predictor:
     def warm(self) -> None:
         """Runs the model on the largest and the smallest tile, in batches of every size.
 
-        After that the first run on any shape between them takes no longer than the next ones.
+        The shapes between them have nothing of their own left to prepare.
 
         Raises:
             ModelError: the model failed.

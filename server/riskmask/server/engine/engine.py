@@ -60,7 +60,7 @@ class InferenceBackend(Protocol):
         ...
 
     def warm(self) -> None:
-        """Runs the model until no image's first call takes longer than its next ones."""
+        """Runs the model in the ways that leave nothing to prepare for the first image."""
         ...
 
 
