@@ -16,7 +16,7 @@ from riskmask.client import AsyncClient, Client
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.tile_batches import Batching
-from riskmask.model.runtime.tiles import SIDES
+from riskmask.model.runtime.tiles import LARGEST, SMALLEST
 from riskmask.server.engine.engine import Engine
 from riskmask.server.errors import StartError
 from riskmask.server.settings import load_settings
@@ -109,7 +109,7 @@ async def test_the_tiles_of_a_live_call_are_more_urgent_than_those_of_a_batch_ca
     assert live < batch
 
 
-def test_the_model_has_run_on_every_batch_before_the_first_call(
+def test_the_model_has_run_on_every_size_of_batch_before_the_first_call(
     detector_path: Any, monkeypatch: pytest.MonkeyPatch, profiles: Any
 ) -> None:
     predictor = Predictor(detector_path, threads=1, batching=Batching(4))
@@ -117,12 +117,14 @@ def test_the_model_has_run_on_every_batch_before_the_first_call(
     run = predictor._session.run
 
     def watched(tiles: Any, release: bool) -> Any:
-        shapes.append(tiles.shape[:2])
+        shapes.append(tiles.shape[:3])
         return run(tiles, release)
 
     monkeypatch.setattr(predictor._session, "run", watched)
     Engine(predictor, profiles).warm()
-    assert shapes == [(number, side) for side in SIDES for number in (1, 2, 4)]
+    assert shapes == [
+        (number, tile.height, tile.width) for tile in (LARGEST, SMALLEST) for number in (1, 2, 4)
+    ]
 
 
 def test_waiting_for_others_needs_batches_to_wait_for() -> None:

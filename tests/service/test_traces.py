@@ -288,8 +288,8 @@ class Gated:
         assert self.gate.wait(60)
         return self.inner.predict(image, before_tile, priority)
 
-    def warm(self, side: int) -> None:
-        self.inner.warm(side)
+    def warm(self) -> None:
+        self.inner.warm()
 
 
 def test_each_of_several_workers_sends_its_spans_and_both_name_it(

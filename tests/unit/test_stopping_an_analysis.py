@@ -38,8 +38,8 @@ class CountingPredictor:
 
         return self.inner.predict(image, count, priority)
 
-    def warm(self, side: int) -> None:
-        self.inner.warm(side)
+    def warm(self) -> None:
+        self.inner.warm()
 
 
 @pytest.fixture

@@ -8,83 +8,131 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from riskmask.model.runtime.tiles import SIDES, Span, blend, cut, overlap, spans, tile_side
+from riskmask.model.runtime.tiles import (
+    LARGEST,
+    LENGTHS,
+    SMALLEST,
+    Span,
+    TileShape,
+    blend,
+    cut,
+    spans,
+    tile_shape,
+)
 
-SIDE = st.sampled_from(SIDES)
+EXTENT = st.one_of(st.integers(1, 40_000), st.integers(1000, 3000))
 
 
-@given(length=st.integers(1, 9000), side=SIDE)
-def test_tiles_cover_the_length_and_share_enough(length: int, side: int) -> None:
-    tiles = spans(length, side)
+@given(extent=EXTENT)
+def test_tiles_of_one_length_cover_the_extent_and_share_enough(extent: int) -> None:
+    tiles = spans(extent)
+    (length,) = {tile.length for tile in tiles}
+    assert length in LENGTHS
     assert tiles[0].start == 0
-    assert tiles[-1].start + side >= length
+    assert tiles[-1].start < extent <= tiles[-1].start + length
     for before, after in pairwise(tiles):
         assert after.start % 32 == 0
-        assert before.start < after.start <= before.start + side - overlap(side)
+        shared = before.start + length - after.start
+        assert (384 if length == 1024 else 576) <= shared < length
 
 
-def test_small_tiles_share_half_of_themselves_and_large_ones_384_pixels() -> None:
-    assert [overlap(side) for side in SIDES] == [128, 256, 384, 384]
+@given(extent=EXTENT)
+def test_maps_fade_over_64_pixels_in_the_middle_of_what_two_tiles_share(extent: int) -> None:
+    tiles = spans(extent)
+    assert tiles[0].fade_in is None
+    assert tiles[-1].fade_out is None
+    for before, after in pairwise(tiles):
+        assert before.fade_out == after.fade_in
+        assert after.fade_in is not None
+        left, right = after.start, before.start + before.length
+        assert 2 * after.fade_in + 64 == left + right
+    for tile in tiles[1:-1]:
+        assert tile.fade_in is not None
+        assert tile.fade_out is not None
+        assert tile.fade_in + 64 <= tile.fade_out
 
 
-@given(length=st.integers(1, 9000), side=SIDE, stride=st.sampled_from([4, 16]))
-def test_weights_sum_to_exactly_one(length: int, side: int, stride: int) -> None:
-    tiles = spans(length, side)
-    total = np.zeros((tiles[-1].start + side) // stride, np.float32)
+@given(extent=EXTENT, stride=st.sampled_from([4, 16]))
+def test_weights_sum_to_exactly_one(extent: int, stride: int) -> None:
+    tiles = spans(extent)
+    total = np.zeros((tiles[-1].start + tiles[-1].length) // stride, np.float32)
     for tile in tiles:
         start = tile.start // stride
-        total[start : start + side // stride] += tile.weights(stride)
+        total[start : start + tile.length // stride] += tile.weights(stride)
     assert (total == 1.0).all()
 
 
-@given(width=st.integers(1, 5000), height=st.integers(1, 5000))
-def test_an_image_of_up_to_1024_is_one_tile(width: int, height: int) -> None:
-    side = tile_side(width, height)
-    assert side in SIDES
-    if max(width, height) <= 1024:
-        assert len(spans(width, side)) == len(spans(height, side)) == 1
-        assert side == 256 or side < 2 * max(width, height)
+@given(extent=EXTENT)
+def test_no_fewer_and_no_shorter_tiles_would_do(extent: int) -> None:
+    tiles = spans(extent)
+    length, fewer = tiles[0].length, len(tiles) - 1
+    assert fewer * 1024 - (fewer - 1) * 384 < extent or not fewer
+    if length > 256:
+        shorter = LENGTHS[LENGTHS.index(length) - 1]
+        assert len(tiles) * shorter - fewer * 576 < extent
+
+
+@given(width=st.integers(1, 1024), height=st.integers(1, 1024))
+def test_an_image_of_up_to_1024_is_one_tile_that_is_padded_little(width: int, height: int) -> None:
+    assert len(spans(width)) == len(spans(height)) == 1
+    shape = tile_shape(width, height)
+    assert shape.width - width < 32 or shape.width == 256
+    assert shape.height - height < 32 or shape.height == 256
+
+
+@given(width=EXTENT, height=EXTENT)
+def test_height_and_width_are_chosen_apart(width: int, height: int) -> None:
+    shape, turned = tile_shape(width, height), tile_shape(height, width)
+    assert (shape.width, shape.height) == (turned.height, turned.width)
+    assert shape.width == tile_shape(width, 1).width
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "side"),
+    ("width", "height", "shape", "count"),
     [
-        (1, 1, 256),
-        (256, 256, 256),
-        (257, 3, 512),
-        (1024, 700, 1024),
-        (8000, 6000, 1024),
-        (700, 600, 768),
-        (2000, 600, 1024),
-        (2000, 400, 512),
+        (1, 1, SMALLEST, 1),
+        (256, 256, SMALLEST, 1),
+        (257, 3, TileShape(height=256, width=288), 1),
+        (640, 427, TileShape(height=448, width=640), 1),
+        (1024, 1024, LARGEST, 1),
+        (3000, 200, TileShape(height=256, width=1024), 5),
+        (200, 3000, TileShape(height=1024, width=256), 5),
+        (1280, 720, TileShape(height=736, width=928), 2),
+        (1920, 1080, TileShape(height=832, width=1024), 6),
+        (8000, 6000, LARGEST, 108),
     ],
 )
-def test_tile_sides(width: int, height: int, side: int) -> None:
-    assert tile_side(width, height) == side
-
-
-def test_a_strip_is_not_padded_to_the_largest_tile() -> None:
-    assert tile_side(20_000, 1) == 256
+def test_tiles_of_sizes(width: int, height: int, shape: TileShape, count: int) -> None:
+    assert tile_shape(width, height) == shape
+    assert len(spans(width)) * len(spans(height)) == count
 
 
 def test_what_lies_beyond_the_image_repeats_its_edge() -> None:
     image = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
-    tile = np.empty((256, 256, 3), np.uint8)
-    whole = Span(0, 256, None, None)
-    cut(image, whole, whole, tile)
-    expected = np.pad(image, ((0, 253), (0, 251), (0, 0)), mode="edge")
+    tile = np.empty((256, 320, 3), np.uint8)
+    cut(image, Span(0, 256, None, None), Span(0, 320, None, None), tile)
+    expected = np.pad(image, ((0, 253), (0, 315), (0, 0)), mode="edge")
     np.testing.assert_array_equal(tile, expected)
 
 
-@given(width=st.integers(1, 600), height=st.integers(1, 600))
-def test_blending_a_map_of_the_tiles_gives_the_map_of_the_whole(width: int, height: int) -> None:
-    rows, columns = -(-height // 4), -(-width // 4)
-    whole = np.random.default_rng(width).random((rows, columns)).astype(np.float32)
-    padded = np.pad(whole, ((0, 256), (0, 256)), mode="edge")
-    target = np.zeros((rows, columns), np.float32)
-    for top in spans(height, 256):
-        for left in spans(width, 256):
+def _blended(whole: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+    """A map of stride 4, cut where the tiles are and blended again."""
+    shape = tile_shape(width, height)
+    margins = ((0, shape.height // 4), (0, shape.width // 4))
+    padded = np.pad(whole, margins, mode="edge")
+    target = np.zeros_like(whole)
+    for top in spans(height):
+        for left in spans(width):
             row, column = top.start // 4, left.start // 4
-            blend(target, padded[row : row + 64, column : column + 64], top, left, 4)
-    np.testing.assert_allclose(target, whole, atol=1e-6)
+            part = padded[row : row + top.length // 4, column : column + left.length // 4]
+            blend(target, part, top, left, 4)
+    return target
+
+
+@given(width=st.integers(1, 2600), height=st.integers(1, 1300))
+def test_blending_a_map_of_the_tiles_gives_the_map_of_the_whole(width: int, height: int) -> None:
+    generator = np.random.default_rng(width)
+    whole = generator.random((-(-height // 4), -(-width // 4))).astype(np.float32)
+    np.testing.assert_allclose(_blended(whole, width, height), whole, atol=1e-6)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from riskmask.model.detector import UNCALIBRATED, Calibration, Detector, DetectorGraph
+from riskmask.model.faster_graph import make_faster
 
 OPSET = 17
 CONTRACT = "1"
@@ -28,7 +29,7 @@ def export_detector(
 ) -> Path:
     """Export with uint8 input and all post-processing in the graph.
 
-    Height and width are dynamic multiples of 32; the predictor feeds a few fixed tile shapes.
+    Height and width are dynamic multiples of 32; the predictor feeds tiles of few shapes.
 
     Args:
         detector: trained, on the CPU.
@@ -63,6 +64,7 @@ def export_detector(
             },
         )
         model = onnx.load(path)
+        make_faster(model)
         for key, value in (("riskmask.name", name), ("riskmask.contract", CONTRACT)):
             entry = model.metadata_props.add()
             entry.key, entry.value = key, value

@@ -29,12 +29,13 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-un
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.evaluate.precision import is_contested, region_precision
 from riskmask.model.export import write_detector
+from riskmask.model.faster_graph import make_faster
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runtime.contract import INPUT
-from riskmask.model.runtime.tiles import SIDES
+from riskmask.model.runtime.tiles import LENGTHS
 
 QUANTISED = ("Conv", "Add", "Resize", "Clip")
-SIDE = SIDES[0]  # of the crops that the ranges are taken from
+SIDE = LENGTHS[0]  # of the crops that the ranges are taken from
 # ONNX Runtime fuses unsigned activations with what comes before and after them; signed ones it
 # leaves in pairs of conversions, which made the network slower than in float32. Weights of 7 bits,
 # because without VNNI sums of products of unsigned and signed bytes saturate at 16 bits.
@@ -81,8 +82,13 @@ def quantise_detector(path: Path, images: Iterable[NDArray[np.uint8]], folder: P
         folder: receives ``detector-HASH.onnx``.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        prepared, quantised = Path(scratch) / "prepared.onnx", Path(scratch) / "quantised.onnx"
-        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        faster, prepared, quantised = (
+            Path(scratch) / f"{step}.onnx" for step in ("faster", "prepared", "quantised")
+        )
+        original = onnx.load(path)
+        make_faster(original)
+        onnx.save(original, faster)
+        quant_pre_process(str(faster), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(quantised),
@@ -92,7 +98,7 @@ def quantise_detector(path: Path, images: Iterable[NDArray[np.uint8]], folder: P
         )
         model = onnx.load(quantised)
         del model.metadata_props[:]
-        model.metadata_props.extend(onnx.load(path).metadata_props)
+        model.metadata_props.extend(original.metadata_props)
         return write_detector(model.SerializeToString(), folder)
 
 

@@ -57,7 +57,7 @@ def load_warm_engine(
     told: Callable[[int], None] = lambda _: None,
     decode: Decode = decode_here,
 ) -> Engine:
-    """The same, once the model has run on every shape of tile.
+    """The same, once the model is warm.
 
     Raises:
         AssetError: the model or a codec profile cannot be used, or the model failed.

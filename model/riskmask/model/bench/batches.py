@@ -11,13 +11,14 @@ import numpy as np
 
 from riskmask.model.bench.methods import open_session
 from riskmask.model.runtime.contract import INPUT
-from riskmask.model.runtime.tiles import SIDES
+from riskmask.model.runtime.tiles import LENGTHS
 
+SIDES = LENGTHS[::8]  # of square tiles: 256, 512, 768 and 1024 pixels
 BATCHES = (1, 2, 4, 8)
 
 
 def time_batches(detector: Path, threads: int, repeats: int) -> Iterator[tuple[int, int, float]]:
-    """Side of a tile, number of tiles and median milliseconds of each tile, for every pair.
+    """Side of a square tile, number of tiles and median milliseconds of each tile, for every pair.
 
     Args:
         detector: its ONNX file.

@@ -22,7 +22,7 @@ from riskmask.model.runtime.contract import (
 )
 from riskmask.model.runtime.cpus import available_cpus
 from riskmask.model.runtime.errors import ModelError, WeightsError
-from riskmask.model.runtime.tiles import SIDES
+from riskmask.model.runtime.tiles import LENGTHS
 from riskmask.model.runtime.weights import Weights
 
 NAMES = list(OUTPUTS)
@@ -86,7 +86,7 @@ class DetectorSession:
         """Maps of N tiles at once, each in the contract's range.
 
         Args:
-            tiles: (N, side, side, 3) uint8 RGB.
+            tiles: (N, H, W, 3) uint8 RGB.
             release: give the memory of this run back after it.
 
         Raises:
@@ -131,7 +131,7 @@ class DetectorSession:
 
 
 def _noise(number: int) -> NDArray[np.uint8]:
-    return np.random.default_rng(0).integers(0, 256, (number, SIDES[0], SIDES[0], 3), np.uint8)
+    return np.random.default_rng(0).integers(0, 256, (number, LENGTHS[0], LENGTHS[0], 3), np.uint8)
 
 
 def session_options(threads: int) -> ort.SessionOptions:
@@ -143,6 +143,9 @@ def session_options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A plan of one block for each shape would be kept for every shape, and blocks of as many sizes
+    # leave gaps in the arena; without it smaller shapes live in what the largest has taken.
+    options.enable_mem_pattern = False
     # Spinning threads collapse when the machine has other work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3

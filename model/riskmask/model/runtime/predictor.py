@@ -15,7 +15,16 @@ from riskmask.model.runtime.contract import Maps
 from riskmask.model.runtime.detector_session import DetectorSession
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE, Prediction
 from riskmask.model.runtime.tile_batches import Batching, TileBatches, batch_sizes
-from riskmask.model.runtime.tiles import SIDES, Span, blend, cut, spans, tile_side
+from riskmask.model.runtime.tiles import (
+    LARGEST,
+    SMALLEST,
+    Span,
+    TileShape,
+    blend,
+    cut,
+    spans,
+    tile_shape,
+)
 from riskmask.model.runtime.weights import Weights
 
 Place = tuple[Span, Span]
@@ -67,17 +76,18 @@ class Predictor:
                 self._largest = number
             self._batches = TileBatches(self._session.run, batching)
 
-    def warm(self, side: int) -> None:
-        """Runs the model on batches of every size of this tile, once, so that no caller waits.
+    def warm(self) -> None:
+        """Runs the model on the largest and the smallest tile, in batches of every size.
 
-        Args:
-            side: of the tile, one of ``tiles.SIDES``.
+        The shapes between them have nothing of their own left to prepare.
 
         Raises:
             ModelError: the model failed.
         """
-        for number in batch_sizes(self._largest):
-            self._session.run(np.zeros((number, side, side, 3), np.uint8), side == SIDES[-1])
+        for shape in (LARGEST, SMALLEST):
+            for number in batch_sizes(self._largest):
+                tiles = np.zeros((number, shape.height, shape.width, 3), np.uint8)
+                self._session.run(tiles, shape == LARGEST)
 
     def predict(
         self,
@@ -100,10 +110,10 @@ class Predictor:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(f"want (H, W, 3) uint8, not {image.shape} {image.dtype}")
         height, width = image.shape[:2]
-        side = tile_side(width, height)
         whole = Prediction.zeros(width, height)
-        places = [(top, left) for top in spans(height, side) for left in spans(width, side)]
-        for (top, left), maps in self._answers(image, side, places, before_tile, priority):
+        places = [(top, left) for top in spans(height) for left in spans(width)]
+        shape = tile_shape(width, height)
+        for (top, left), maps in self._answers(image, shape, places, before_tile, priority):
             blend(whole.risk, maps["risk"][0], top, left, RISK_STRIDE)
             blend(whole.rate, maps["rate"][0], top, left, RATE_STRIDE)
             blend(whole.content, maps["content"][0], top, left, RISK_STRIDE)
@@ -114,19 +124,19 @@ class Predictor:
     def _answers(
         self,
         image: NDArray[np.uint8],
-        side: int,
+        shape: TileShape,
         places: Sequence[Place],
         before_tile: Callable[[], None],
         priority: int,
     ) -> Iterator[tuple[Place, Maps]]:
         """The model's maps of each tile, in order; no more tiles at a time than a batch has."""
-        tiles = np.empty((min(self._largest, len(places)), side, side, 3), np.uint8)
+        tiles = np.empty((min(self._largest, len(places)), shape.height, shape.width, 3), np.uint8)
         for start in range(0, len(places), self._largest):
             some = places[start : start + self._largest]
             for tile, (top, left) in zip(tiles, some, strict=False):
                 cut(image, top, left, tile)
             # The arena of a big picture is given back at its end; small tiles keep theirs.
-            release = start + len(some) == len(places) and side == SIDES[-1]
+            release = start + len(some) == len(places) and shape == LARGEST
             if self._batches is None:
                 before_tile()
                 yield some[0], self._session.run(tiles, release)

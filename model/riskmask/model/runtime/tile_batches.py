@@ -77,7 +77,7 @@ class TileBatches:
     """A queue of tiles before one model. ``run`` may be called from many threads at once.
 
     Args:
-        model: answers (N, side, side, 3) uint8 tiles with maps of N; runs one call at a time. Told
+        model: answers (N, H, W, 3) uint8 tiles with maps of N; runs one call at a time. Told
             whether to give its memory back afterwards.
         batching: how tiles are put together.
     """
@@ -103,7 +103,7 @@ class TileBatches:
         """Maps of each tile, as the model answers one alone.
 
         Args:
-            tiles: (N, side, side, 3) uint8 RGB.
+            tiles: (N, H, W, 3) uint8 RGB.
             check: called from any thread before a tile goes to the model; what it raises is
                 raised here, and neither this tile nor those after it reach the model.
             priority: lower goes first; among equals, whoever came first.

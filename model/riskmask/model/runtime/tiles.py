@@ -1,8 +1,9 @@
-"""Cutting an image into squares of a few fixed sizes, and fading their maps into one another.
+"""Cutting an image into tiles of few shapes, and fading their maps into one another.
 
-Fixed sizes keep ONNX Runtime's memory bounded. Neighbouring tiles overlap by 384 pixels or
-more, small ones by half of their side; their maps are cross-faded over the 64 pixels in the
-overlap's middle and the rest of it, where a tile sees least of its neighbourhood, is thrown away.
+A tile's height and its width are chosen one by one from the same short list, so that little is
+padded. Neighbouring tiles overlap by 384 pixels or more, those shorter than 1024 by 576; their
+maps are cross-faded over the 64 pixels in the middle of the overlap and the rest of it, where a
+tile sees least of its neighbourhood, is thrown away.
 """
 
 from __future__ import annotations
@@ -13,11 +14,23 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-SIDES = (256, 512, 768, 1024)
-STRIP_SIDES = (256, 512)  # wider strips take no more time in the largest, and see further
+LENGTHS = tuple(range(256, 1025, 32))  # of a tile along either axis, in pixels
 OVERLAP = 384  # of tiles of 1024 pixels the risk is then that of the whole picture
+OVERLAP_OF_SHORTER = 576  # those have more borders to the pixel; with 384 they agree with it less
 FADE = 64
 ALIGNMENT = 32  # of tile positions: the network's own stride, so that every tile has its phase
+
+
+@dataclass(frozen=True)
+class TileShape:
+    """Height and width of a tile in pixels, each one of ``LENGTHS``."""
+
+    height: int
+    width: int
+
+
+SMALLEST = TileShape(LENGTHS[0], LENGTHS[0])
+LARGEST = TileShape(LENGTHS[-1], LENGTHS[-1])
 
 
 @dataclass(frozen=True)
@@ -26,19 +39,24 @@ class Span:
 
     Attributes:
         start: first pixel, a multiple of 32.
-        side: of the square tile.
+        length: of the tile.
         fade_in, fade_out: where the 64 pixels of cross-fade with a neighbour begin, or None at
             the image's border.
     """
 
     start: int
-    side: int
+    length: int
     fade_in: int | None
     fade_out: int | None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it has no neighbour along its axis."""
+        return self.fade_in is None and self.fade_out is None
+
     def weights(self, stride: int) -> NDArray[np.float32]:
-        """(side / stride,) float32 in [0, 1]; over all spans they sum to exactly 1 anywhere."""
-        centres = self.start + stride * (np.arange(self.side // stride) + 0.5)
+        """(length / stride,) float32 in [0, 1]; over all spans they sum to exactly 1 anywhere."""
+        centres = self.start + stride * (np.arange(self.length // stride) + 0.5)
         weights = np.ones(len(centres))
         if self.fade_in is not None:
             weights *= np.clip((centres - self.fade_in) / FADE, 0.0, 1.0)
@@ -47,35 +65,29 @@ class Span:
         return weights.astype(np.float32)
 
 
-def tile_side(width: int, height: int) -> int:
-    """The smallest tile that holds the whole image; where none does, one that fits its shape."""
-    longest = max(width, height)
-    if longest <= SIDES[-1]:
-        return next(side for side in SIDES if side >= longest)
-    # A long thin picture is cut into squares of its short side, not padded to 1024.
-    return next((side for side in STRIP_SIDES if side >= min(width, height)), SIDES[-1])
+def tile_shape(width: int, height: int) -> TileShape:
+    """Of all tiles of an image of this size."""
+    return TileShape(height=spans(height)[0].length, width=spans(width)[0].length)
 
 
-def overlap(side: int) -> int:
-    """Pixels that neighbouring tiles of a side share at least.
+def spans(extent: int) -> tuple[Span, ...]:
+    """The fewest tiles that cover ``extent`` pixels along an axis, and as short as they can be.
 
-    At most half of the side: then the fades of one tile never meet.
+    They are spread evenly, and neighbours overlap by 384 pixels at least, by 576 where they are
+    shorter than 1024.
     """
-    return min(OVERLAP, side // 2)
-
-
-def spans(length: int, side: int) -> tuple[Span, ...]:
-    """Tiles that cover ``length`` pixels, evenly spread, neighbours overlapping enough."""
-    if length <= side:
-        return (Span(0, side, None, None),)
-    padded = -(-length // ALIGNMENT) * ALIGNMENT
-    shared = overlap(side)
-    count = -(-(padded - shared) // (side - shared))
-    room = (padded - side) // ALIGNMENT
+    padded = -(-extent // ALIGNMENT) * ALIGNMENT
+    longest = LENGTHS[-1]
+    count = 1 if padded <= longest else -(-(padded - OVERLAP) // (longest - OVERLAP))
+    tiled = padded + (count - 1) * OVERLAP_OF_SHORTER
+    length = next((length for length in LENGTHS if count * length >= tiled), longest)
+    if count == 1:
+        return (Span(0, length, None, None),)
+    room = (padded - length) // ALIGNMENT
     starts = [room * index // (count - 1) * ALIGNMENT for index in range(count)]
-    fades = [(before + side + after) // 2 - FADE // 2 for before, after in pairwise(starts)]
+    fades = [(before + length + after) // 2 - FADE // 2 for before, after in pairwise(starts)]
     return tuple(
-        Span(start, side, fade_in, fade_out)
+        Span(start, length, fade_in, fade_out)
         for start, fade_in, fade_out in zip(starts, [None, *fades], [*fades, None], strict=True)
     )
 
@@ -86,9 +98,9 @@ def cut(image: NDArray[np.uint8], top: Span, left: Span, tile: NDArray[np.uint8]
     Args:
         image: (H, W, 3) uint8.
         top, left: the tile's place.
-        tile: (side, side, 3) uint8, overwritten.
+        tile: (top.length, left.length, 3) uint8, overwritten.
     """
-    part = image[top.start : top.start + top.side, left.start : left.start + left.side]
+    part = image[top.start : top.start + top.length, left.start : left.start + left.length]
     rows, columns = part.shape[:2]
     tile[:rows, :columns] = part
     tile[:rows, columns:] = part[:, -1:]
@@ -105,12 +117,15 @@ def blend(
     """Add a tile's map, weighted, to the whole image's.
 
     Args:
-        target: (..., ceil(H / stride), ceil(W / stride)), changed in place.
-        source: (..., side / stride, side / stride) float32.
+        target: (..., ceil(H / stride), ceil(W / stride)), 0 where no tile was, changed in place.
+        source: (..., top.length / stride, left.length / stride) float32.
     """
     row, column = top.start // stride, left.start // stride
     place = target[..., row : row + source.shape[-2], column : column + source.shape[-1]]
-    weights = top.weights(stride)[:, None] * left.weights(stride)
     rows, columns = place.shape[-2:]
+    if top.is_alone and left.is_alone:  # all weights are 1, and nothing else is added
+        np.copyto(place, source[..., :rows, :columns], casting="same_kind")
+        return
+    weights = top.weights(stride)[:, None] * left.weights(stride)
     weighted = source[..., :rows, :columns] * weights[:rows, :columns]
     np.add(place, weighted, out=place, casting="same_kind")

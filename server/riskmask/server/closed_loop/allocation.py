@@ -48,7 +48,7 @@ class KnownPrediction:
         before_tile()
         return self._prediction
 
-    def warm(self, side: int) -> None:
+    def warm(self) -> None:
         """Needs no warming."""
 
 

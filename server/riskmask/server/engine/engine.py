@@ -14,7 +14,6 @@ from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.tile_batches import Batching
-from riskmask.model.runtime.tiles import SIDES
 from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
 from riskmask.server.engine.allocate import allocate
@@ -60,8 +59,8 @@ class InferenceBackend(Protocol):
         """
         ...
 
-    def warm(self, side: int) -> None:
-        """Runs the model in every way that a tile of this side may go through it."""
+    def warm(self) -> None:
+        """Runs the model in the ways that leave nothing to prepare for the first image."""
         ...
 
 
@@ -135,13 +134,12 @@ class Engine:
         return cls(predictor, known, limits, decode)
 
     def warm(self) -> None:
-        """Runs the model on every shape of tile and batch, so that no caller waits for its first.
+        """Runs the model on tiles and batches, so that no caller waits for its first.
 
         Raises:
             AssetError: the model failed.
         """
-        for side in SIDES:
-            self._predictor.warm(side)
+        self._predictor.warm()
 
     def analyze(self, request: AnalysisRequest, job: Job | None = None) -> Analysis:
         """Answer one request.
