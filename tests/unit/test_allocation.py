@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.allocate import Allocation, allocate
+from riskmask.server.engine.allocate import Allocation, allocate, map_of_least_damage
 from riskmask.server.engine.lagrangian import expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
-from riskmask.server.engine.regions import RegionSet, find_regions
+from riskmask.server.engine.regions import RegionSet, find_regions, has_region
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
@@ -188,3 +188,48 @@ def test_no_two_blocks_could_trade_bits_to_avert_more(
     uniform = np.full((12, 16), level, np.float32)
     assert rates.bits(levels).sum() == pytest.approx(rates.bits(uniform).sum(), rel=1e-4)
     assert expected_damage(curves, levels) <= expected_damage(curves, uniform) * (1 + 1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 6.0), st.floats(0.05, 1.0))
+def test_an_encoders_map_averts_more_and_stays_safe(
+    predicted: Callable[..., Prediction],
+    profiles: dict[str, CodecProfile],
+    seed: int,
+    level: float,
+    highest: float,
+) -> None:
+    random = np.random.default_rng(seed)
+    risk = np.zeros(CELLS)
+    for _ in range(4):
+        top, left = random.integers(0, CELLS[0] - 8), random.integers(0, CELLS[1] - 16)
+        risk[top : top + 6, left : left + 12] = random.uniform(0, highest)
+    prediction = predicted(WIDTH, HEIGHT, risk)
+    profile, policy = profiles["hyperprior"], Policy()
+    curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
+    regions = find_regions(prediction, curves, rates, level, policy)
+    target = ResolvedTarget("hyperprior", rates.bpp(level), level)
+    allocation = allocate(regions, curves, rates, profile, target, policy)
+    levels = map_of_least_damage(allocation, curves, rates, profile, target, policy)
+    uniform = np.full(rates.shape, level, np.float32)
+    assert rates.bits(levels).sum() <= rates.bits(uniform).sum() * (1 + 1e-4)
+    assert expected_damage(curves, levels) <= allocation.damage
+    if allocation.feasible:
+        cells = levels.repeat(4, axis=0).repeat(4, axis=1)[: CELLS[0], : CELLS[1]]
+        assert not has_region(curves.under(cells), curves, policy)
+
+
+def test_risk_under_the_threshold_gets_bits_in_an_encoders_map(
+    predicted: Callable[..., Prediction], profiles: dict[str, CodecProfile]
+) -> None:
+    prediction = predicted(WIDTH, HEIGHT, _risk(np.s_[8:16], np.s_[8:24], 0.25))
+    profile, policy, level = profiles["hyperprior"], Policy(), 2.0
+    curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
+    regions = find_regions(prediction, curves, rates, level, policy)
+    target = ResolvedTarget("hyperprior", rates.bpp(level), level)
+    allocation = allocate(regions, curves, rates, profile, target, policy)
+    levels = map_of_least_damage(allocation, curves, rates, profile, target, policy)
+    assert regions.count == 0
+    assert (allocation.levels == level).all()
+    assert levels[2:4, 2:6].min() > level
+    assert expected_damage(curves, levels) < 0.9 * allocation.damage

@@ -2,9 +2,10 @@
 
 First every block that a region touches is raised to the level from which on its part of the
 region is safe, and all other blocks are lowered to one and the same level until the predicted bits
-equal those of the uniform image. Where that leaves no region, it is the answer: nothing is lowered
-further than safety needs. Where the bits do not suffice for that, they are put where they avert
-most (:mod:`~riskmask.server.engine.lagrangian`).
+equal those of the uniform image. Where that leaves no region, the image is safe with hints. Where
+the bits do not suffice for that, they are put where they avert most
+(:mod:`~riskmask.server.engine.lagrangian`). So they are in every map that an encoder is given,
+which falls below no level that safety needs.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Allocation:
             safety, of the coarsest block.
         predicted_bpp: of the image coded so.
         feasible: it costs no more than the target and no region is left.
+        floor: (R, C) float32, the level that a block needs for that; the codec's coarsest where it
+            needs none.
         uniform_damage, damage: miscompressed pixels to be expected, weighted by the policy, of the
             image at one level and of the image coded so.
     """
@@ -44,6 +47,7 @@ class Allocation:
     background_level: float
     predicted_bpp: float
     feasible: bool
+    floor: NDArray[np.float32]
     uniform_damage: float
     damage: float
 
@@ -58,6 +62,7 @@ def allocate(
 ) -> Allocation:
     """The levels that follow from an image's regions at equal bits; uniform without any."""
     uniform = np.full(rates.shape, target.level, np.float32)
+    floor = np.full(rates.shape, profile.coarsest_level, np.float32)
     if regions.count == 0:
         damage = expected_damage(curves, uniform)
         return Allocation(
@@ -65,6 +70,7 @@ def allocate(
             target.level,
             target.bpp,
             feasible=True,
+            floor=floor,
             uniform_damage=damage,
             damage=damage,
         )
@@ -72,6 +78,7 @@ def allocate(
         regions, curves, rates.shape, target.level, profile.finest_level, policy
     )
     raised = wanted > -np.inf
+    floor = np.maximum(floor, wanted)
     levels = np.where(raised, np.maximum(wanted, np.float32(target.level)), uniform)
     budget = float(rates.bits(uniform).sum())
     background = _background_level(
@@ -95,9 +102,37 @@ def allocate(
         # Relative to the uniform image, whose bpp the target states.
         predicted_bpp=target.bpp * bits / budget,
         feasible=feasible,
+        floor=floor,
         uniform_damage=expected_damage(curves, uniform),
         damage=expected_damage(curves, levels),
     )
+
+
+def map_of_least_damage(
+    allocation: Allocation,
+    curves: RiskCurves,
+    rates: RateCurves,
+    profile: CodecProfile,
+    target: ResolvedTarget,
+    policy: Policy,
+) -> NDArray[np.float32]:
+    """(R, C) float32 levels for an encoder: the least damage to be expected at the same bits.
+
+    Risk under the threshold is still risk. Where the image can be made safe, it stays so.
+    """
+    if not allocation.feasible:
+        return allocation.levels
+    levels = least_damage(
+        curves,
+        rates,
+        target.level,
+        profile.coarsest_level,
+        profile.finest_level,
+        allocation.floor,
+    )
+    averts = expected_damage(curves, levels) < allocation.damage
+    safe = not has_region(curves.under(_per_cell(levels, curves.shape)), curves, policy)
+    return levels if averts and safe else allocation.levels
 
 
 def _wanted_levels(

@@ -16,7 +16,7 @@ from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.tile_batches import Batching
 from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
-from riskmask.server.engine.allocate import allocate
+from riskmask.server.engine.allocate import allocate, map_of_least_damage
 from riskmask.server.engine.any_image import Decode, decode_any, decode_here
 from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
@@ -207,6 +207,9 @@ class Engine:
             policy=policy,
         )
         decision, reasons = decide(evidence)
+        levels = allocation.levels
+        if request.hint_formats:
+            levels = map_of_least_damage(allocation, curves, rates, profile, target, policy)
         return Analysis(
             decision=decision,
             reasons=reasons,
@@ -226,7 +229,7 @@ class Engine:
             hints=export_hints(
                 request.hint_formats,
                 CanonicalMap(
-                    levels=allocation.levels,
+                    levels=levels,
                     width=prediction.width,
                     height=prediction.height,
                     base_level=target.level,

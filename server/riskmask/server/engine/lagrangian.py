@@ -33,9 +33,9 @@ TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class _Curves:
-    """(L,) levels, coarsest first, and per level (R, C) bits, damage and distortion."""
+    """(L, R, C) levels of each block, coarsest first, with their bits, damage and distortion."""
 
-    levels: NDArray[np.float64]
+    levels: NDArray[np.float32]
     bits: NDArray[np.float32]
     damage: NDArray[np.float32]
     distortion: NDArray[np.float32]
@@ -61,7 +61,12 @@ def expected_damage(curves: RiskCurves, levels: NDArray[np.float32]) -> float:
 
 
 def least_damage(
-    curves: RiskCurves, rates: RateCurves, level: float, coarsest: float, finest: float
+    curves: RiskCurves,
+    rates: RateCurves,
+    level: float,
+    coarsest: float,
+    finest: float,
+    floor: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """(R, C) float32 levels that cost what the image costs at one level.
 
@@ -70,16 +75,24 @@ def least_damage(
         rates: bits per block.
         level: of the uniform image, whose bits are kept.
         coarsest, finest: what the codec can do, in [0, 7].
+        floor: (R, C) float32, levels that the blocks do not fall below.
+
+    Returns:
+        The uniform image's levels where nothing else averts more at no more bits.
     """
     uniform = np.full(rates.shape, level, np.float32)
-    given = _curves(curves, rates, level, coarsest, finest)
-    start = int(np.searchsorted(given.levels, level))
+    grid = np.arange(coarsest, finest, LEVEL_STEP)
+    grid = np.unique(np.concatenate([grid, [level, finest]]))
+    given = _curves(curves, rates, grid)
+    start = int(np.searchsorted(grid, level))
     averted = float((given.damage[start] - given.damage[-1]).sum(dtype=np.float64))
     cost = float((given.bits[-1] - given.bits[start]).sum(dtype=np.float64))
     if averted <= 0.0 or cost <= 0.0:
         return uniform
     price = averted / cost
     worth = price / step_of_level(level) ** 2
+    if floor is not None:
+        given = _from_floor(given, curves, rates, grid, floor)
     value = given.damage + np.float32(worth) * given.distortion
     budget = float(rates.bits(uniform).sum())
     cheap, dear = 0.0, price
@@ -94,8 +107,8 @@ def least_damage(
         else:
             dear = middle
     chosen = _between(
-        given.levels[_choice(given, value, dear)],
-        given.levels[_choice(given, value, cheap)],
+        _chosen(given.levels, _choice(given, value, dear)),
+        _chosen(given.levels, _choice(given, value, cheap)),
         rates,
         budget,
     )
@@ -104,21 +117,47 @@ def least_damage(
     return chosen if gained else uniform
 
 
-def _curves(
-    curves: RiskCurves, rates: RateCurves, level: float, coarsest: float, finest: float
-) -> _Curves:
-    grid = np.arange(coarsest, finest, LEVEL_STEP)
-    levels = np.unique(np.concatenate([grid, [level, finest]]))
-    bits = np.stack(
-        [rates.bits(np.full(rates.shape, each, np.float32)).astype(np.float32) for each in levels]
-    )
-    damage = np.stack([block_damage(curves.at(float(each))) for each in levels])
-    steps = np.array([step_of_level(float(each)) for each in levels])
+def _curves(curves: RiskCurves, rates: RateCurves, grid: NDArray[np.float64]) -> _Curves:
+    levels = np.empty((len(grid), *rates.shape), np.float32)
+    levels[:] = grid[:, None, None]
+    bits = np.stack([rates.bits(each).astype(np.float32) for each in levels])
+    damage = np.stack([block_damage(curves.at(float(each))) for each in grid])
+    steps = np.array([step_of_level(float(each)) for each in grid])
     squares = (steps[:-1] * steps[1:]).astype(np.float32)
     lost = squares[:, None, None] * np.diff(bits, axis=0)
     distortion = np.zeros_like(bits)
     distortion[:-1] = np.cumsum(lost[::-1], axis=0)[::-1]
     return _Curves(levels, bits, damage, distortion)
+
+
+def _from_floor(
+    given: _Curves,
+    curves: RiskCurves,
+    rates: RateCurves,
+    grid: NDArray[np.float64],
+    floor: NDArray[np.float32],
+) -> _Curves:
+    """The curves from each block's floor on: what lies below becomes the floor itself."""
+    below = given.levels < floor
+    # Distortion follows from the bits, at the step between the floor and the grid's next level.
+    above = np.minimum(below.sum(axis=0), len(grid) - 1)[None]
+    bits = rates.bits(floor).astype(np.float32)
+    rows, columns = curves.shape
+    cells = floor.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[:rows, :columns]
+    squares = step_of_level(floor) * step_of_level(_chosen(given.levels, above[0]))
+    lost = squares * (_chosen(given.bits, above[0]) - bits)
+    distortion = _chosen(given.distortion, above[0]) + lost
+    return _Curves(
+        levels=np.where(below, floor, given.levels),
+        bits=np.where(below, bits, given.bits),
+        damage=np.where(below, block_damage(curves.under(cells)), given.damage),
+        distortion=np.where(below, distortion, given.distortion).astype(np.float32),
+    )
+
+
+def _chosen(values: NDArray[np.float32], choice: NDArray[np.intp]) -> NDArray[np.float32]:
+    """(R, C) what (L, R, C) values say at each block's index."""
+    return np.asarray(np.take_along_axis(values, choice[None], axis=0)[0])
 
 
 def _choice(given: _Curves, value: NDArray[np.float32], price: float) -> NDArray[np.intp]:
@@ -127,12 +166,12 @@ def _choice(given: _Curves, value: NDArray[np.float32], price: float) -> NDArray
 
 
 def _bits(given: _Curves, choice: NDArray[np.intp]) -> float:
-    return float(np.take_along_axis(given.bits, choice[None], axis=0).sum(dtype=np.float64))
+    return float(_chosen(given.bits, choice).sum(dtype=np.float64))
 
 
 def _between(
-    affordable: NDArray[np.float64],
-    dearer: NDArray[np.float64],
+    affordable: NDArray[np.float32],
+    dearer: NDArray[np.float32],
     rates: RateCurves,
     budget: float,
 ) -> NDArray[np.float32]:
