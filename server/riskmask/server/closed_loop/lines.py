@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -83,3 +84,13 @@ def hold_to(folder: Path, made_with: Mapping[str, Any]) -> None:
             f"{folder} holds a run with another {', '.join(other)}; name another folder "
             "with --run, or ask for the same"
         )
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file that a run depends on."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """The beginning of the SHA-256 of a setting that a run depends on."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
