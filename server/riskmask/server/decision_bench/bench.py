@@ -33,7 +33,7 @@ from riskmask.server.decision_bench.page import Made, write_page
 from riskmask.server.decision_bench.record import Run, place_of, place_of_jpeg
 from riskmask.server.engine.jpeg import PROFILE as JPEG
 from riskmask.server.engine.policy import PRESETS
-from riskmask.server.engine.values import Policy
+from riskmask.server.engine.values import Decision, Policy
 
 CONTENTS = ("text", "symbol", "face")
 
@@ -114,7 +114,10 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
 def ask_and_code(
     bench: Bench, run: Run, groups: Sequence[Sequence[Labelled]], code: bool = True
 ) -> None:
-    """Do what is not done yet, picture by picture.
+    """Do what is not done yet: ask about all pictures, then code them.
+
+    Pictures with the rarest decisions are coded first, so that a run that is stopped has all of
+    these and a mixture of the others.
 
     Args:
         bench: with what.
@@ -122,17 +125,31 @@ def ask_and_code(
         groups: of each picture what the labels say of it, by every codec.
         code: whether to code anything, beside asking.
     """
-    with tqdm(groups, desc="decisions", unit="picture") as bar:
+    asked = []
+    with tqdm(groups, desc="asked", unit="picture") as bar:
         for rows in bar:
+            known = [row for row in rows if row.codec in bench.profiles]
+            subject = _Subject(bench, rows[0])
+            answers = [subject.answer(run, row, level) for row in known for level in range(ANCHORS)]
+            asked.append((rows, answers))
+    if not code:
+        return
+    asked.sort(key=lambda each: -_rarity(each[1]))
+    with tqdm(asked, desc="coded", unit="picture") as bar:
+        for rows, answers in bar:
             bar.set_postfix_str(rows[0].key[:40])
-            _one(bench, run, [row for row in rows if row.codec in bench.profiles], code)
+            _code(bench, run, rows, answers)
 
 
-def _one(bench: Bench, run: Run, rows: Sequence[Labelled], code: bool) -> None:
-    subject = _Subject(bench, rows[0])
-    answers = [subject.answer(run, row, level) for row in rows for level in range(ANCHORS)]
+def _rarity(answers: Sequence[Answer]) -> int:
+    """2 where the reference falls back, 1 where any codec does."""
+    codecs = {a.codec for a in answers if a.decision == Decision.FALLBACK_JPEG.value}
+    return 2 if REFERENCE in codecs else int(bool(codecs))
+
+
+def _code(bench: Bench, run: Run, rows: Sequence[Labelled], answers: Sequence[Answer]) -> None:
     reference = next((row for row in rows if row.codec == REFERENCE), None)
-    if not code or reference is None:
+    if reference is None:
         return
     wanted = [
         wish
@@ -143,7 +160,7 @@ def _one(bench: Bench, run: Run, rows: Sequence[Labelled], code: bool) -> None:
     if advice is not None and run.jpegs.get(*place_of_jpeg(advice)) is not None:
         advice = None
     if wanted or advice is not None:
-        subject.code(run, reference, wanted, advice)
+        _Subject(bench, reference).code(run, reference, wanted, advice)
 
 
 class _Subject:

@@ -72,10 +72,11 @@ def read_labelled(labels: Path, calibration: bool = False) -> tuple[Side, list[L
         if row.error is None and (not calibration or is_for_calibration(row.key, row.source))
     ]
     rows.sort(key=lambda row: (hashlib.sha256(row.key.encode()).hexdigest(), row.codec))
-    return side, [_labelled(row) for row in rows]
+    return side, [labelled_by(row) for row in rows]
 
 
-def _labelled(row: LabelRow) -> Labelled:
+def labelled_by(row: LabelRow) -> Labelled:
+    """What a row of labels says."""
     regional = [(f.region, f) for f in row.findings if f.region is not None]
 
     def finest(chosen: list[tuple[int, LabelFinding]]) -> dict[int, int]:

@@ -48,34 +48,43 @@ def read_jpeg(data: bytes) -> NDArray[np.uint8]:
 
 
 def smallest_safe(look: Callable[[int], Written]) -> SmallestSafe:
-    """Search from the finest quality down to the first error, then between the two qualities.
+    """Search downwards from where anything changes to the first error, then between two qualities.
 
     An error counts when the next coarser quality of :data:`LADDER` changes the region too. What is
     wrong at one quality counts as wrong at every coarser one, as in the labels: text that has
     become illegible there is not safe because it says nothing wrong any more.
 
     Args:
-        look: writes and judges at a quality of libjpeg.
+        look: writes and judges at a quality of libjpeg; may be asked twice for one.
     """
     safe: tuple[int, Written] | None = None
-    now = look(LADDER[0])
-    unsafe: int | None = None
-    for rung, quality in enumerate(LADDER):
+    unsafe = 0
+    for rung in range(_unchanged(look), len(LADDER)):
+        now = look(LADDER[rung])
         coarser = look(LADDER[rung + 1]) if rung + 1 < len(LADDER) else None
         if now.grave and (coarser is None or now.grave & coarser.changed):
-            unsafe = quality
+            unsafe = LADDER[rung]
             break
-        safe = quality, now
-        if coarser is not None:
-            now = coarser
+        safe = LADDER[rung], now
     if safe is None:
         return SmallestSafe(None, None)
-    low = 0 if unsafe is None else unsafe
-    while unsafe is not None and safe[0] - low > 1:
-        middle = (low + safe[0]) // 2
+    while unsafe and safe[0] - unsafe > 1:
+        middle = (unsafe + safe[0]) // 2
         between = look(middle)
         if between.grave:
-            low = middle
+            unsafe = middle
         else:
             safe = middle, between
     return SmallestSafe(safe[0], safe[1].size_bytes)
+
+
+def _unchanged(look: Callable[[int], Written]) -> int:
+    """Index of a rung near the coarsest that leaves all as it is, by bisection; else the first."""
+    unchanged, changed = 0, len(LADDER)
+    while changed - unchanged > 1:
+        middle = (unchanged + changed) // 2
+        if look(LADDER[middle]).changed:
+            changed = middle
+        else:
+            unchanged = middle
+    return unchanged

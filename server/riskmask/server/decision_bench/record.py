@@ -92,6 +92,7 @@ class Run:
 
     def __init__(self, folder: Path, made_with: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         hold_to(folder, made_with)
         self.answers = Lines(folder / "answers.jsonl", lambda content: Answer(**content))
         self.codings = Lines(folder / "coded.jsonl", _coding)
