@@ -120,6 +120,17 @@ def test_another_threshold_moves_answers(tmp_path: Path) -> None:
     assert sweep[0.5].error.value == 0.5
 
 
+def test_the_peak_is_held_against_what_happened(tmp_path: Path) -> None:
+    labelled = [_labelled("a", grave={0: 3}), replace(_labelled("b"), judged=frozenset())]
+    answers = [_answer("a", level, "ENCODE", peak=0.45 - 0.05 * level) for level in range(8)]
+    answers.append(_answer("b", 0, "ENCODE", peak=0.4))
+    peaks = {p.high: p for p in measure(labelled, _run(tmp_path, *answers), Policy()).peaks}
+    assert (peaks[0.5].error.value, peaks[0.5].error.count) == (1.0, 3)
+    assert peaks[0.5].mean == pytest.approx(0.4)
+    assert (peaks[0.2].error.value, peaks[0.2].error.count) == (0.0, 2)
+    assert peaks[0.9].error.count == 0
+
+
 def test_the_interval_resamples_pictures_and_not_answers() -> None:
     wrong = np.repeat([True, False], 500)
     apart = share(np.arange(1000), wrong)

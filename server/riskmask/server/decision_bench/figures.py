@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from riskmask.server.engine.values import Decision, Policy
 ENCODE, FALLBACK = Decision.ENCODE.value, Decision.FALLBACK_JPEG.value
 HINTS = Decision.ENCODE_WITH_HINTS.value
 FEWEST_ENCODE = 200  # answers that the first figure has to rest on
+PEAKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)  # bands
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
 
@@ -54,18 +56,36 @@ class Swept:
 
 
 @dataclass(frozen=True)
+class Peaked:
+    """What the peak of the map is worth as the probability that the picture has an error.
+
+    Attributes:
+        low, high: over ``low`` and at most ``high``.
+        mean: of the peaks, NaN where there are none.
+        error: share of the pictures with an error, of those with judged regions.
+    """
+
+    low: float
+    high: float
+    mean: float
+    error: Share
+
+
+@dataclass(frozen=True)
 class Measured:
     """All figures of a run.
 
     Attributes:
         bars: held against what they have to be.
         further: the others.
+        peaks: how often pictures have an error, by the peak of the map.
         sweep: over the threshold.
         cohort: the answers.
     """
 
     bars: Sequence[Figure]
     further: Sequence[Figure]
+    peaks: Sequence[Peaked]
     sweep: Sequence[Swept]
     cohort: Cohort
 
@@ -88,6 +108,7 @@ def measure(labelled: Sequence[Labelled], run: Run, policy: Policy) -> Measured:
     return Measured(
         bars=[*_encode(cohort), *_fallback(cohort, coded), *_jpeg(jpegs, keys)],
         further=[*_around_encode(cohort), *_around_coding(coded), *_further_jpeg(jpegs, keys)],
+        peaks=[_peaked(cohort, low, high) for low, high in pairwise(PEAKS)],
         sweep=[_swept(cohort, threshold) for threshold in thresholds],
         cohort=cohort,
     )
@@ -201,6 +222,12 @@ def _median(
     trials: Sequence[JpegTrial], keys: Mapping[str, int], values: NDArray[np.float64]
 ) -> Share:
     return figure(_numbers(trials, keys), lambda rows: float(np.median(values[rows])))
+
+
+def _peaked(cohort: Cohort, low: float, high: float) -> Peaked:
+    inside = (cohort.peak > low) & (cohort.peak <= high) & cohort.judged
+    mean = float(cohort.peak[inside].mean()) if inside.any() else float("nan")
+    return Peaked(low, high, mean, cohort.share(cohort.error, inside))
 
 
 def _swept(cohort: Cohort, threshold: float) -> Swept:

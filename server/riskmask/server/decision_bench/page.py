@@ -14,7 +14,7 @@ import numpy as np
 
 from riskmask.model.pages import write_whole
 from riskmask.server.decision_bench.cohort import Cohort, Mask, Share
-from riskmask.server.decision_bench.figures import Figure, Measured, Swept
+from riskmask.server.decision_bench.figures import Figure, Measured, Peaked, Swept
 from riskmask.server.engine.values import Decision
 
 COLUMNS = ("table", "figure", "threshold", "value", "low", "high", "base", "pictures", "wanted")
@@ -43,6 +43,7 @@ when it is really coded so.
   `FALLBACK_JPEG` only uniform coding is judged.
 - The smallest safe JPEG has the same subsampling as the advised one: from the finest quality down
   to the first error, and between those two. Sizes are of Pillow's files with optimised tables.
+- The peak of a map is the threshold from which on the answer would be `ENCODE`.
 - In brackets: 95% bootstrap intervals over pictures (1,000 resamples), since answers about one
   picture at several rates, and by several codecs, are not independent. Where all or none of a few
   answers agree, an interval of no width says nothing.
@@ -80,13 +81,15 @@ def write_page(made: Made, measured: Measured, out: Path) -> None:
         answers=len(cohort.answers),
         unjudged=len(pictures - judged),
     )
+    peaks, thresholds = _peaks(measured.peaks), _sweep(measured.sweep)
     lines = [
         *introduction.splitlines(),
         *_section("What it has to reach", BAR_HEADS, map(_bar, measured.bars)),
         *_section("By decision", CONFUSION_HEADS, _confusion(cohort)),
         *_section("By rate asked for, with judged regions", BAND_HEADS, _bands(cohort)),
         *_section("Further figures", HEADS, map(_further, measured.further)),
-        *_section("Other thresholds, with judged regions", SWEEP_HEADS, _sweep(measured.sweep)),
+        *_section("By the peak of the map, with judged regions", PEAK_HEADS, peaks),
+        *_section("Other thresholds, with judged regions", SWEEP_HEADS, thresholds),
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, "\n".join(lines) + "\n")
@@ -97,6 +100,7 @@ HEADS = ("figure", "measured", "of", "pictures")
 BAR_HEADS = ("figure", "wanted", "measured", "of", "pictures", "")
 CONFUSION_HEADS = ("decision", "an error", "no error", "nobody can judge")
 BAND_HEADS = ("bpp", *(decision.value for decision in Decision), "ENCODE with an error")
+PEAK_HEADS = ("peak", "mean", "with an error", "of", "pictures")
 SWEEP_HEADS = ("threshold", "answers ENCODE", "with an error", "safe cases that get ENCODE")
 
 
@@ -116,6 +120,13 @@ def _bar(figure: Figure) -> list[str]:
 def _further(figure: Figure) -> list[str]:
     share = figure.share
     return [figure.name, _told(share), str(share.count), str(share.pictures)]
+
+
+def _peaks(peaks: Sequence[Peaked]) -> Iterator[list[str]]:
+    for peaked in peaks:
+        error, mean = peaked.error, "" if isnan(peaked.mean) else f"{peaked.mean:.3f}"
+        base = [str(error.count), str(error.pictures)]
+        yield [f"{peaked.low:g} to {peaked.high:g}", mean, _told(error), *base]
 
 
 def _sweep(sweep: Sequence[Swept]) -> Iterator[list[str]]:
@@ -170,6 +181,9 @@ def _csv(measured: Measured) -> str:
     for table, figures in (("bar", measured.bars), ("further", measured.further)):
         for figure in figures:
             writer.writerow([table, figure.name, "", *_cells(figure.share), figure.wanted])
+    for peaked in measured.peaks:
+        name = f"an error, peak over {peaked.low:g} to"
+        writer.writerow(["peak", name, f"{peaked.high:g}", *_cells(peaked.error), ""])
     for swept in measured.sweep:
         at = f"{swept.threshold:g}"
         writer.writerow(["threshold", "ENCODE, an error", at, *_cells(swept.error), ""])
