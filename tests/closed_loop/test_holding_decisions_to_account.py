@@ -29,6 +29,7 @@ from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import specimen
 from riskmask.server.decision_bench.bench import Bench, ask_and_code
 from riskmask.server.decision_bench.cases import Labelled, labelled_by
+from riskmask.server.decision_bench.coding import unfinished
 from riskmask.server.decision_bench.command import Preset, decisions
 from riskmask.server.decision_bench.figures import measure
 from riskmask.server.decision_bench.jury import Sitting
@@ -174,3 +175,12 @@ def test_the_evaluation_finds_the_command() -> None:
 
 def test_every_policy_can_be_asked_with() -> None:
     assert {preset.value for preset in Preset} == set(PRESETS)
+
+
+@pytest.mark.slow
+def test_an_unfinished_run_says_so(finished: Run, labelled: Labelled, tmp_path: Path) -> None:
+    assert unfinished(finished, [[labelled]]) == []
+    for name in ("answers.jsonl", "jpegs.jsonl"):
+        (tmp_path / name).write_bytes((finished.folder / name).read_bytes())
+    [sentence] = unfinished(Run(tmp_path, {}), [[labelled]])
+    assert f"1 of {1 + len(finished.codings.all())} files" in sentence

@@ -27,7 +27,13 @@ from riskmask.server.closed_loop.lines import file_hash, text_hash
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
 from riskmask.server.decision_bench.answers import Answer, Counsel
 from riskmask.server.decision_bench.cases import Labelled, read_labelled
-from riskmask.server.decision_bench.coding import REFERENCE, Coded, Wish, jpeg_advice, wishes
+from riskmask.server.decision_bench.coding import (
+    REFERENCE,
+    Coded,
+    Wish,
+    jpeg_advice,
+    wishes,
+)
 from riskmask.server.decision_bench.figures import measure
 from riskmask.server.decision_bench.page import Made, write_page
 from riskmask.server.decision_bench.record import Run, place_of, place_of_jpeg
@@ -223,6 +229,8 @@ def _command(setting: Setting) -> str:
     words = ["python -m riskmask.model.evaluate decisions", f"--policy {setting.policy}"]
     if setting.calibration:
         words.append("--calibration")
+    if not setting.code:
+        words.append("--no-code")
     if setting.pictures >= 0:
         words.append(f"--pictures {setting.pictures}")
     return " ".join(words)

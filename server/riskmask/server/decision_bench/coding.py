@@ -32,6 +32,7 @@ from riskmask.server.decision_bench.record import (
     JpegTrial,
     Run,
     place_of,
+    place_of_jpeg,
 )
 from riskmask.server.engine.jpeg import FULL_COLOUR
 from riskmask.server.engine.values import Decision
@@ -69,6 +70,30 @@ def jpeg_advice(answers: Iterable[Answer]) -> Answer | None:
     at_risk = [answer for answer in answers if answer.jpeg_subsampling == FULL_COLOUR]
     advised = (a for a in at_risk if a.decision == Decision.FALLBACK_JPEG.value)
     return next(advised, at_risk[0] if at_risk else None)
+
+
+def unfinished(run: Run, groups: Sequence[Sequence[Labelled]]) -> list[str]:
+    """A sentence on files that were not made yet, where there are any."""
+    given: dict[str, list[Answer]] = {}
+    for answer in run.answers.all():
+        given.setdefault(answer.picture, []).append(answer)
+    wanted, made = 0, 0
+    for rows in groups:
+        reference = next((row for row in rows if row.codec == REFERENCE), None)
+        answers = given.get(rows[0].key, [])
+        if reference is None:
+            continue
+        places = [
+            place_of(wish.answer.picture, wish.way, wish.answer.level)
+            for wish in wishes(answers, bool(reference.judged))
+        ]
+        advice = jpeg_advice(answers)
+        wanted += len(places) + (advice is not None)
+        made += sum(run.codings.get(*place) is not None for place in places)
+        made += advice is not None and run.jpegs.get(*place_of_jpeg(advice)) is not None
+    if made == wanted:
+        return []
+    return [f"**The run is not finished**: {made} of {wanted} files are coded and judged."]
 
 
 class Coded:
