@@ -32,6 +32,7 @@ from riskmask.server.decision_bench.coding import (
     Coded,
     Wish,
     jpeg_advice,
+    unfinished,
     wishes,
 )
 from riskmask.server.decision_bench.figures import measure
@@ -93,13 +94,13 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
     profiles = packaged_profiles()
     if setting.profiles is not None:
         profiles |= packaged_profiles(setting.profiles)
-    made = make_annotators(CONTENTS, GlyphBank(corpus.icons), setting.yunet)
+    annotators = make_annotators(CONTENTS, GlyphBank(corpus.icons), setting.yunet)
     bench = Bench(
         predictor=Predictor(setting.model or find_weights().path, threads=1),
         profiles=profiles,
         policy=PRESETS[setting.policy],
         coder=Coder(REFERENCE),
-        annotators=[cast("RegionAnnotator", annotator) for annotator in made.values()],
+        annotators=[cast("RegionAnnotator", annotator) for annotator in annotators.values()],
         pictures=Pictures(corpus, setting.fonts, side),
     )
     run = Run(setting.run, _made_with(setting, bench))
@@ -111,10 +112,10 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
         f"Detector: {bench.predictor.name}, sha256 {bench.predictor.sha256[:8]}.",
         f"Policy: {setting.policy} (threshold {bench.policy.threshold:g}, smallest region "
         f"{bench.policy.smallest_region} pixels).",
+        *unfinished(run, chosen),
     ]
-    write_page(
-        Made(_command(setting), facts, setting.calibration), measure(rows, run, bench.policy), out
-    )
+    made = Made(_command(setting), facts, setting.calibration)
+    write_page(made, measure(rows, run, bench.policy), out)
 
 
 def ask_and_code(

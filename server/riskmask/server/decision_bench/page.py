@@ -71,13 +71,13 @@ def write_page(made: Made, measured: Measured, out: Path) -> None:
     cohort = measured.cohort
     pictures = set(cohort.picture.tolist())
     judged = set(cohort.picture[cohort.judged].tolist())
-    side = " of the training side, kept out of training" if made.calibration else ""
+    side = " of the training side that are kept out of training" if made.calibration else ""
     introduction = INTRODUCTION.format(
         command=made.command,
         facts=" ".join(made.facts),
         csv=figures.name,
         pictures=len(pictures),
-        where=side or ", all of the held-out side",
+        where=side or " of the held-out side",
         answers=len(cohort.answers),
         unjudged=len(pictures - judged),
     )
