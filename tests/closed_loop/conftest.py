@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw, ImageFont
 with warnings.catch_warnings():
     # What these libraries deprecate while they are imported is theirs to mend.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import riskmask.server.closed_loop.loop  # noqa: F401
+    import riskmask.server.closed_loop.loop
+    import riskmask.server.decision_bench.bench  # noqa: F401
 
 from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.annotators.glyphs import GlyphBank

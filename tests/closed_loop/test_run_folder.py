@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from riskmask.server.closed_loop.record import Look, Run, RunError, Size, Trial
+from riskmask.server.closed_loop.errors import RunError
+from riskmask.server.closed_loop.record import Look, Run, Size, Trial
 from riskmask.server.closed_loop.sizes import Coded
 from riskmask.server.closed_loop.witnesses import Judgement
 

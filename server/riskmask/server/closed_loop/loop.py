@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.figures import summarise
+from riskmask.server.closed_loop.lines import file_hash, text_hash
 from riskmask.server.closed_loop.maps import METHODS, scorers
 from riskmask.server.closed_loop.page import make_sections, write_page
 from riskmask.server.closed_loop.pairs import contrasts, draw, extremes
@@ -189,11 +188,11 @@ def _made_with(setting: Setting, bench: Bench) -> dict[str, Any]:
     """What a trial depends on besides its picture."""
     return {
         "detector": bench.predictor.sha256,
-        "profiles": {name: _text_hash(repr(profile)) for name, profile in bench.profiles.items()},
-        "face detector": None if setting.yunet is None else _file_hash(setting.yunet),
+        "profiles": {name: text_hash(repr(profile)) for name, profile in bench.profiles.items()},
+        "face detector": None if setting.yunet is None else file_hash(setting.yunet),
         "tesseract": bench.witnesses.tesseract.version,
         "text detector": version("rapidocr"),
-        "policy": _text_hash(repr(bench.policy)),
+        "policy": text_hash(repr(bench.policy)),
         "neural codec": packaged_hyperprior().name,
         "encoders": {name: version(name) for name in ("av", "imageio-ffmpeg", "jpeglib")},
         "most covered": MOST_COVERED,
@@ -219,12 +218,3 @@ def _command() -> str:
         if name in ("--target", "--pictures", "--fewest-words"):
             words += [name, value]
     return " ".join(words)
-
-
-@lru_cache
-def _file_hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _text_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

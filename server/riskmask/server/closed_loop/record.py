@@ -9,14 +9,12 @@ files/          what the encoders wrote
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from riskmask.model.pages import write_whole
-from riskmask.server.closed_loop.errors import RunError
+from riskmask.server.closed_loop.lines import Lines, hold_to
 from riskmask.server.closed_loop.sizes import ChosenSize, Coded
 from riskmask.server.closed_loop.witnesses import Judgement
 
@@ -92,39 +90,6 @@ class Trial:
         return self.picture, self.target, f"{self.factor:g}", self.method
 
 
-Entry = TypeVar("Entry", Look, Size, Trial)
-
-
-class Lines(Generic[Entry]):
-    """A file of JSON lines that grows; a line that was cut off is dropped."""
-
-    def __init__(self, path: Path, entry: type[Entry]) -> None:
-        self._path = path
-        self._known: dict[tuple[str, ...], Entry] = {}
-        if path.exists():
-            text = path.read_bytes()
-            whole = text[: text.rfind(b"\n") + 1]
-            if whole != text:
-                path.write_bytes(whole)
-            for line in whole.decode("utf-8").splitlines():
-                read = _read(entry, json.loads(line))
-                self._known[read.place] = read
-
-    def add(self, entry: Entry) -> None:
-        """Write one, at once."""
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
-        self._known[entry.place] = entry
-
-    def get(self, *place: str) -> Entry | None:
-        """The one about a place, or None."""
-        return self._known.get(place)
-
-    def all(self) -> list[Entry]:
-        """In the order of writing."""
-        return list(self._known.values())
-
-
 class Run:
     """The folder of a run.
 
@@ -139,21 +104,10 @@ class Run:
     def __init__(self, folder: Path, made_with: Mapping[str, Any]) -> None:
         self.folder = folder
         (folder / "files").mkdir(parents=True, exist_ok=True)
-        settings = folder / "run.json"
-        if settings.exists():
-            before = json.loads(settings.read_text(encoding="utf-8"))
-            names = {*before, *made_with}
-            other = sorted(n for n in names if before.get(n) != made_with.get(n))
-            if other:
-                raise RunError(
-                    f"{folder} holds a run with another {', '.join(other)}; name another folder "
-                    "with --run, or ask for the same"
-                )
-        else:
-            write_whole(settings, json.dumps(made_with, indent=2) + "\n")
-        self.looks = Lines(folder / "pictures.jsonl", Look)
-        self.sizes = Lines(folder / "sizes.jsonl", Size)
-        self.trials = Lines(folder / "coded.jsonl", Trial)
+        hold_to(folder, made_with)
+        self.looks = Lines(folder / "pictures.jsonl", lambda content: Look(**content))
+        self.sizes = Lines(folder / "sizes.jsonl", _size)
+        self.trials = Lines(folder / "coded.jsonl", _trial)
 
     def keep(self, name: str, data: bytes) -> None:
         """Keep what an encoder wrote."""
@@ -164,12 +118,14 @@ class Run:
         return (self.folder / "files" / name).read_bytes()
 
 
-def _read(entry: type[Entry], content: dict[str, Any]) -> Entry:
-    if entry is Size:
-        content["tried"] = tuple(Coded(**each) for each in content["tried"])
-    elif entry is Trial and content["judgement"] is not None:
+def _size(content: dict[str, Any]) -> Size:
+    return Size(**{**content, "tried": tuple(Coded(**each) for each in content["tried"])})
+
+
+def _trial(content: dict[str, Any]) -> Trial:
+    if content["judgement"] is not None:
         said = content["judgement"]
         said["lost_by_region"] = {int(k): v for k, v in said["lost_by_region"].items()}
         content["judgement"] = Judgement(**said)
         content["fidelity"] = {k: (v[0], v[1]) for k, v in content["fidelity"].items()}
-    return entry(**content)
+    return Trial(**content)
