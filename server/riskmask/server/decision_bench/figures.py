@@ -19,6 +19,7 @@ from riskmask.server.engine.values import Decision, Policy
 ENCODE, FALLBACK = Decision.ENCODE.value, Decision.FALLBACK_JPEG.value
 HINTS = Decision.ENCODE_WITH_HINTS.value
 FEWEST_ENCODE = 200  # answers that the first figure has to rest on
+FEWEST_FALLBACK = 20  # with fewer, one answer moves the share by more than 5 points
 PEAKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)  # bands
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 
@@ -167,10 +168,14 @@ def _around_encode(cohort: Cohort) -> Iterator[Figure]:
 def _fallback(cohort: Cohort, coded: _Coded) -> Iterator[Figure]:
     own = [each for each in coded.both if each.decision == FALLBACK]
     both = coded.share(own, [each.labelled and each.hinted for each in own])
-    yield at_least(f"FALLBACK_JPEG by {REFERENCE}, an error uniformly and hinted", both, 0.8)
+    yield at_least(
+        f"FALLBACK_JPEG by {REFERENCE}, an error uniformly and hinted", both, 0.8, FEWEST_FALLBACK
+    )
     others = cohort.decided(FALLBACK) & cohort.judged & ~cohort.of_codec(REFERENCE)
     found = cohort.share(cohort.error, others)
-    yield at_least("FALLBACK_JPEG by codecs without hints, an error uniformly", found, 0.8)
+    yield at_least(
+        "FALLBACK_JPEG by codecs without hints, an error uniformly", found, 0.8, FEWEST_FALLBACK
+    )
 
 
 def _around_coding(coded: _Coded) -> Iterator[Figure]:
