@@ -27,9 +27,9 @@ from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.data.items import Picture
 from riskmask.model.runtime.predictor import Predictor
-from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.server.closed_loop.coding import Coder
-from riskmask.server.closed_loop.maps import scorers
+from riskmask.server.closed_loop.maps import scorers, uncalibrated
 from riskmask.server.closed_loop.pictures import Specimen, specimen
 from riskmask.server.closed_loop.run import Bench
 from riskmask.server.closed_loop.witnesses import Witnesses
@@ -87,7 +87,9 @@ def make_bench(
     def make(*targets: str) -> Bench:
         return Bench(
             predictor=predictor,
-            profiles=profiles,
+            # Hints are asked for at the real encoder's quality, so its real levels count; the risks
+            # are the tiny detector's.
+            profiles={**profiles, "jpeg": uncalibrated(packaged_profiles()["jpeg"])},
             policy=Policy(),
             scores=scorers(None),
             witnesses=Witnesses(GlyphBank([]), None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 import typer
@@ -28,6 +28,10 @@ from riskmask.client.cli_connection import (
     fail,
 )
 from riskmask.client.cli_hints import MEANING, Bpp, Bytes, OnePicture, analyze_for, has_profile, say
+
+if TYPE_CHECKING:
+    from riskmask.client import Analysis, Client
+    from riskmask.model.encoders.base import Encoder
 
 WHOLE: Final = 1 << 20  # pixels of a side that nothing is reduced to
 
@@ -80,14 +84,8 @@ def encode(
                 with connect(
                     address, timeout, credentials, model=model, profiles=profiles
                 ) as client:
-                    # How coarse the encoder has to be for this size is known better now than a
-                    # prediction of its rate could tell.
-                    options: Options = (
-                        {"codec": target, "quality": encoded.setting}
-                        if has_profile(client, target)
-                        else sizes
-                    )
-                    analysis = analyze_for(client, image, target, encoder.hint_format, options)
+                    known = encoded.setting if has_profile(client, target) else None
+                    analysis = _hinting(client, image, encoder, known, sizes)
                 encoded = encoder.encode(pixels, max(asked, 1), analysis.hints[0].data, suffix)
                 lines.append(
                     f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
@@ -106,3 +104,19 @@ def encode(
         f"bpp, {encoded.quality}{end}",
         *encoded.notes,
     )
+
+
+def _hinting(
+    client: Client, image: Path, encoder: Encoder, setting: float | None, sizes: Options
+) -> Analysis:
+    """An analysis with the encoder's hint.
+
+    How coarse the encoder has to be for a size is known better once it has coded the image than a
+    prediction of its rate could tell; unless that is coarser or finer than its profile knows.
+    """
+    if setting is not None:
+        by_quality: Options = {"codec": encoder.name, "quality": setting}
+        analysis = analyze_for(client, image, encoder.name, encoder.hint_format, by_quality)
+        if "RATE_OUT_OF_RANGE" not in {reason.code for reason in analysis.reasons}:
+            return analysis
+    return analyze_for(client, image, encoder.name, encoder.hint_format, sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,13 @@ from riskmask.server.closed_loop.maps import (
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.raw_image import PixelFormat, Plane, RawImage
 from riskmask.server.engine.risk import RiskCurves
-from riskmask.server.engine.values import Analysis, AnalysisRequest, Policy, Target
+from riskmask.server.engine.values import (
+    Analysis,
+    AnalysisRequest,
+    Policy,
+    ReasonCode,
+    Target,
+)
 
 REFERENCE = "hyperprior"  # whose profile stands for an encoder that has none
 
@@ -92,7 +98,7 @@ class Allocator:
         self._image = _raw(image)
         self._prediction = predictor.predict(image)
         self._scores = {method: score(image) for method, score in scores.items()}
-        self._own: tuple[AnalysisRequest, Analysis] | None = None
+        self._own: dict[AnalysisRequest, Analysis] = {}
 
     def hint(
         self, method: str, encoder: str, hint_format: str, size_bytes: int, setting: float | None
@@ -107,19 +113,22 @@ class Allocator:
             setting: its quality in terms of the encoder's profile, None where it is not known.
         """
         codec = encoder if encoder in self._profiles else REFERENCE
-        by_quality = codec == encoder and setting is not None
-        target = Target(quality=setting) if by_quality else Target(size_bytes=size_bytes)
         request = AnalysisRequest(
             image=self._image,
             codec=codec,
-            target=target,
+            target=Target(size_bytes=size_bytes),
             hint_formats=(hint_format,),
             policy=self._policy,
         )
-        # All methods are asked at one size, one after the other.
-        if self._own is None or self._own[0] != request:
-            self._own = request, self._analysis(request, self._prediction, self._profiles)
-        analysis = self._own[1]
+        analysis = None
+        if codec == encoder and setting is not None:
+            by_quality = replace(request, target=Target(quality=setting))
+            analysis = self._own_answer(by_quality)
+            if ReasonCode.RATE_OUT_OF_RANGE in {reason.code for reason in analysis.reasons}:
+                analysis = None
+            else:
+                request = by_quality
+        analysis = analysis or self._own_answer(request)
         if method != RISKMASK:
             profile = self._profiles[codec]
             curves = RiskCurves(self._prediction, profile, self._policy)
@@ -128,6 +137,12 @@ class Allocator:
             profiles = {**self._profiles, codec: uncalibrated(profile)}
             analysis = self._analysis(request, other, profiles)
         return Hinted(analysis.hints[0].data, analysis.decision.value, analysis.risk)
+
+    def _own_answer(self, request: AnalysisRequest) -> Analysis:
+        """Riskmask's own; all methods are asked at one size, one after the other."""
+        if request not in self._own:
+            self._own[request] = self._analysis(request, self._prediction, self._profiles)
+        return self._own[request]
 
     def _analysis(
         self,
