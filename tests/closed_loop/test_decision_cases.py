@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from riskmask.model.corpus import Side
 from riskmask.model.data.label_rows import LabelFinding, LabelRow, Place
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, write_shard
@@ -37,7 +39,7 @@ ROW = LabelRow(
 
 def _write(folder: Path, side: str, rows: list[LabelRow]) -> None:
     folder.mkdir(exist_ok=True)
-    recipe = Recipe(side=side, permissive=False, fonts=(), annotators=("text",), classics=())  # type: ignore[arg-type]
+    recipe = Recipe(cast("Side", side), False, (), ("text",), (), ())
     recipe.claim(folder)
     write_shard(folder, rows)
 

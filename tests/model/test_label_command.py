@@ -101,7 +101,7 @@ def _row(key: str, codec: str, level: int, right: bool | None) -> LabelRow:
 
 
 def test_the_card_counts_what_the_rows_hold(tmp_path: Path) -> None:
-    Recipe("test", False, ("A.ttf", "B.ttf"), ("text",), ("jpeg",)).claim(tmp_path)
+    Recipe("test", False, ("A.ttf", "B.ttf"), ("text",), ("jpeg",), ("a coder",)).claim(tmp_path)
     rows = [
         _row("a", "hyperprior", 2, True),
         _row("b", "hyperprior", 2, False),

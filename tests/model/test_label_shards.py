@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.data.label_rows import ClassicVerdict, LabelFinding, LabelRow, Place
 from riskmask.model.data.planes import Verdict, draw_labels
-from riskmask.model.data.recipe import Recipe
+from riskmask.model.data.recipe import Recipe, describe_coders
 from riskmask.model.data.shards import (
     LabelsError,
     clear_partial,
@@ -177,10 +178,21 @@ def test_without_labels_it_says_how_to_make_them(tmp_path: Path) -> None:
 
 
 def test_a_folder_keeps_to_one_recipe(tmp_path: Path) -> None:
-    recipe = Recipe("train", False, ("DejaVuSans.ttf",), ("text",), ("jpeg",))
+    recipe = Recipe("train", False, ("DejaVuSans.ttf",), ("text",), ("jpeg",), ("a coder",))
     recipe.claim(tmp_path)
     recipe.claim(tmp_path)
     assert Recipe.load(tmp_path) == recipe
     with pytest.raises(LabelsError, match="other fonts, classics"):
         replace(recipe, fonts=(), classics=()).claim(tmp_path)
     assert Recipe.load(tmp_path) == recipe
+
+
+def test_another_coder_of_the_same_name_does_not_go_on(tmp_path: Path) -> None:
+    coders = describe_coders(["jpeg", "x265"])
+    recipe = Recipe("test", False, (), ("text",), ("jpeg", "x265"), coders)
+    content = asdict(recipe)
+    del content["coders"]  # as folders were written while x265 coded at a constant quantiser
+    (tmp_path / "recipe.json").write_text(json.dumps(content))
+    with pytest.raises(LabelsError, match="other coders"):
+        recipe.claim(tmp_path)
+    assert "constant quantiser" in Recipe.load(tmp_path).coders[1]

@@ -16,12 +16,14 @@ import pytest
 from riskmask.client import AsyncClient, DeadlineExceeded, LimitExceeded, Overloaded, RiskmaskError
 from riskmask.client._channel import to_error
 from riskmask.server.app import Server
+from riskmask.server.engine.decode import Limits
 from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.errors import ImageTooLargeError
 from riskmask.server.engine.job import Job
 from riskmask.server.engine.values import Analysis, AnalysisRequest
 from riskmask.server.errors import TooManyCalls
 from riskmask.server.places import LATEST_RETRY, SOONEST_RETRY, Places
-from riskmask.server.request_size import MOST_BESIDE_IMAGES
+from riskmask.server.request_size import MOST_BESIDE_IMAGES, check_size
 from riskmask.server.settings import load_settings
 from riskmask.server.verification.values import Verification, VerificationRequest
 from riskmask.server.verification.verifier import Verifier
@@ -182,9 +184,8 @@ async def test_a_call_that_waits_counts_too_and_gives_its_place_back_at_once(
             with pytest.raises(DeadlineExceeded):
                 await scene.call(timeout=0.2)
             await scene.client.server_info()
-        last = task(scene.call())
         scene.gate.opened.set()
-        assert all(await asyncio.gather(running, last))
+        assert all(await asyncio.gather(running, until_free(scene.call)))
 
 
 @each_method
@@ -194,9 +195,10 @@ async def test_a_running_call_that_nobody_waits_for_keeps_its_place_until_its_th
 ) -> None:
     async with gated(method, engine, png, **{LIMITS[method]: 1}) as scene:
         if how == "late":
-            with pytest.raises(DeadlineExceeded):
-                await scene.call(timeout=0.3)
+            call = task(scene.call(timeout=2.0))
             await scene.gate.until_begun()
+            with pytest.raises(DeadlineExceeded):
+                await call
         else:
             call = task(scene.call())
             await scene.gate.until_begun()
@@ -330,3 +332,11 @@ def test_the_time_to_try_again_is_that_of_the_method_s_own_calls() -> None:
     places.give_back(1e6)
     places.take()
     assert places.retry_seconds() == LATEST_RETRY
+
+
+def test_a_raw_frame_that_is_too_large_is_refused_as_early() -> None:
+    raw = pb.RawImage(planes=[pb.Plane(data=bytes(60)), pb.Plane(data=bytes(60))])
+    request = pb.AnalyzeRequest(image=pb.Image(raw=raw))
+    check_size(request, Limits(max_bytes=120), image=request.image)
+    with pytest.raises(ImageTooLargeError):
+        check_size(request, Limits(max_bytes=119), image=request.image)

@@ -31,13 +31,16 @@ def test_a_bad_image_never_ends_the_stream(server: Any, png: bytes, way: int) ->
         pb.AnalyzeStreamRequest(request_id="empty"),
         item("late", png, Duration(seconds=-1)),
         item("endless", png, Duration(seconds=10**14)),
+        item("n" * 1_000_000, png),
         item("good again", png, Duration(seconds=30)),
     ]
     options = [("grpc.default_authority", "localhost")]
     with grpc.insecure_channel(server.addresses[way], options) as channel:
         answers = list(pb_grpc.RiskServiceStub(channel).AnalyzeStream(iter(items), timeout=60))
     by_id = {answer.request_id: answer for answer in answers}
-    assert set(by_id) == {"good", "bad", "empty", "late", "endless", "good again"}
+    cut = "n" * 1024
+    assert set(by_id) == {"good", "bad", "empty", "late", "endless", cut, "good again"}
+    assert by_id[cut].status.reason == "INVALID_REQUEST"
     assert by_id["good"].status.code == 0
     assert by_id["good"].analysis == by_id["good again"].analysis
     assert by_id["bad"].status.reason == "UNSUPPORTED_FORMAT"

@@ -31,12 +31,13 @@ def check_size(request: Message, limits: Limits, **images: pb.Image) -> None:
         images: those in the request; where there are several, the error names the one.
 
     Raises:
-        ImageTooLargeError: one of the encoded images.
+        ImageTooLargeError: one of the images.
         MessageTooLarge: everything beside the images.
     """
     for name, image in images.items():
         try:
-            limits.check_bytes(len(image.encoded))
+            planes = sum(len(plane.data) for plane in image.raw.planes)
+            limits.check_bytes(len(image.encoded) + planes)
         except ImageTooLargeError as error:
             if len(images) == 1:
                 raise

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from riskmask.server.traces import Traces
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+LONGEST_ID = 1024  # characters of an item's request_id
+
 R = TypeVar("R")
 A = TypeVar("A", pb.AnalyzeResponse, pb.VerifyResponse)
 
@@ -198,9 +200,11 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     async def _analyze_item(
         self, item: pb.AnalyzeStreamRequest, context: Context
     ) -> pb.AnalyzeStreamResponse:
-        response = pb.AnalyzeStreamResponse(request_id=item.request_id, status=pb.Status())
+        # The longest id still tells which item it was, and a reply stays as small as its answer.
+        known = item.request_id[:LONGEST_ID]
+        response = pb.AnalyzeStreamResponse(request_id=known, status=pb.Status())
         peer = context.peer()
-        record = Record("AnalyzeStream", peer, request_id=item.request_id, is_item=True)
+        record = Record("AnalyzeStream", peer, request_id=known, is_item=True)
         try:
             answer = await self._watch(record, self._item_answer(item, record, context))
             response.analysis.CopyFrom(answer.analysis)
@@ -211,6 +215,8 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
     async def _item_answer(
         self, item: pb.AnalyzeStreamRequest, record: Record, context: Context
     ) -> pb.AnalyzeResponse:
+        if len(item.request_id) > LONGEST_ID:
+            raise InvalidRequest(f"request_id: at most {LONGEST_ID} characters")
         allowed = min(self._allowed(context), _seconds(item))
         return await self._analyze(item.request, record, allowed, patient=True)
 

@@ -278,7 +278,7 @@ class ServerSettings(BaseSettings):
         """Calls of ``Verify`` that may run or wait at the same time."""
         if self.max_verifications is not None:
             return self.max_verifications
-        return self.threads + (self.queue + 1) // 2
+        return self.threads + self.queue // 2
 
     @property
     def addresses(self) -> tuple[Address, ...]:

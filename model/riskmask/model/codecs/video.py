@@ -58,7 +58,7 @@ class VideoCoder:
         self._format, self._suffix = KINDS[name]
 
     def encode(self, image: NDArray[np.uint8], quality: int) -> bytes:
-        """See :class:`~riskmask.model.codecs.classic.Coder`."""
+        """See :class:`~riskmask.model.codecs.classic.Coder`; EncoderFailedError if it refuses."""
         rows, columns = (max(size + size % 2, LEAST) - size for size in image.shape[:2])
         padded = np.pad(image, ((0, rows), (0, columns), (0, 0)), mode="edge")
         return bytes([rows, columns]) + self._encoder.at(padded, quality, self._suffix)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
+from riskmask.model.codecs import classic_codec
 from riskmask.model.corpus import Side
 from riskmask.model.data.shards import LabelsError
 
 FILE = "recipe.json"
+# What folders from before recipes held the coders' words were made with, where that has changed.
+FORMER_CODERS = {
+    "x265": "x265 through PyAV, one intra picture, preset slow, 4:2:0, constant quantiser"
+}
 SCHEMA = 2  # 1: levels were visited from the finest on, by another rule of when to stop
 
 
@@ -24,6 +30,7 @@ class Recipe:
         fonts: names of the files of typefaces that scenes are drawn with.
         annotators: that judged.
         classics: codecs of the differential verdict.
+        coders: what each of these is, in its own words.
         schema: of this file and of the rows.
     """
 
@@ -32,6 +39,7 @@ class Recipe:
     fonts: tuple[str, ...]
     annotators: tuple[str, ...]
     classics: tuple[str, ...]
+    coders: tuple[str, ...]
     schema: int = SCHEMA
 
     def claim(self, folder: Path) -> None:
@@ -74,4 +82,14 @@ class Recipe:
             fonts=tuple(content["fonts"]),
             annotators=tuple(content["annotators"]),
             classics=tuple(content["classics"]),
+            coders=tuple(content.get("coders") or _former(content["classics"])),
         )
+
+
+def describe_coders(names: Sequence[str]) -> tuple[str, ...]:
+    """What the classic codecs of these names are."""
+    return tuple(classic_codec(name).coder.description for name in names)
+
+
+def _former(classics: Sequence[str]) -> tuple[str, ...]:
+    return tuple(FORMER_CODERS.get(name) or describe_coders([name])[0] for name in classics)

@@ -148,13 +148,14 @@ def codec_identities(names: Sequence[str]) -> Mapping[str, str]:
     """
     from riskmask.model.codecs import CODECS
     from riskmask.model.codecs.published_weights import PublishedWeightsError
+    from riskmask.model.encoders.errors import EncoderError
     from riskmask.model.runtime.errors import ProfileError, WeightsError
 
     identities = {}
     for name in names:
         try:
             identities[name] = CODECS[name]().identity
-        except (WeightsError, ProfileError, PublishedWeightsError) as error:
+        except (WeightsError, ProfileError, PublishedWeightsError, EncoderError) as error:
             raise typer.BadParameter(str(error), param_hint="--codec") from None
     return identities
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from riskmask.model.corpus import Corpus, Side
 from riskmask.model.data.pictures import Pictures
-from riskmask.model.data.recipe import Recipe
+from riskmask.model.data.recipe import Recipe, describe_coders
 from riskmask.model.data.shards import Done, LabelsError, finished
 
 LARGEST_SHARE = 8  # rows of a shard at most; so many are lost with a worker
@@ -57,6 +57,7 @@ class Job:
             fonts=tuple(path.name for path in pictures.fonts),
             annotators=tuple(sorted(self.annotators)),
             classics=tuple(sorted(self.classics)),
+            coders=describe_coders(sorted(self.classics)),
         )
 
 

@@ -27,6 +27,9 @@ from riskmask.model.runtime.tiles import (
 )
 from riskmask.model.runtime.weights import Weights
 
+# Up to this many a tile's arena is kept: what small pictures take is taken again at once.
+KEPT_PIXELS = 768 * 768
+
 Place = tuple[Span, Span]
 
 
@@ -87,7 +90,7 @@ class Predictor:
         for shape in (LARGEST, SMALLEST):
             for number in batch_sizes(self._largest):
                 tiles = np.zeros((number, shape.height, shape.width, 3), np.uint8)
-                self._session.run(tiles, shape == LARGEST)
+                self._session.run(tiles, _gives_back(shape))
 
     def predict(
         self,
@@ -135,11 +138,14 @@ class Predictor:
             some = places[start : start + self._largest]
             for tile, (top, left) in zip(tiles, some, strict=False):
                 cut(image, top, left, tile)
-            # The arena of a big picture is given back at its end; small tiles keep theirs.
-            release = start + len(some) == len(places) and shape == LARGEST
+            release = start + len(some) == len(places) and _gives_back(shape)
             if self._batches is None:
                 before_tile()
                 yield some[0], self._session.run(tiles, release)
                 continue
             maps = self._batches.run(tiles[: len(some)], before_tile, priority, release=release)
             yield from zip(some, maps, strict=True)
+
+
+def _gives_back(shape: TileShape) -> bool:
+    return shape.height * shape.width > KEPT_PIXELS

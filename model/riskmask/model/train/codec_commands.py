@@ -181,13 +181,16 @@ def classic_profile(
     from riskmask.model.codecs import classic_codec, packaged_hyperprior
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.corpus import Corpus
+    from riskmask.model.encoders.errors import EncoderError
     from riskmask.model.train.classic_profile import calibration_photographs, fit_profile
 
+    try:
+        coder = classic_codec(codec).coder
+    except (EncoderError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--codec") from None
     out = out or PROFILES / f"{codec}.json"
     photographs = calibration_photographs(Corpus.find(corpus))
-    fit_profile(
-        Hyperprior.load(packaged_hyperprior()), classic_codec(codec).coder, photographs, out
-    )
+    fit_profile(Hyperprior.load(packaged_hyperprior()), coder, photographs, out)
     typer.echo(f"wrote {out}")
 
 

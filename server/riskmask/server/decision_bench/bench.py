@@ -103,7 +103,7 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
         annotators=[cast("RegionAnnotator", annotator) for annotator in annotators.values()],
         pictures=Pictures(corpus, setting.fonts, side),
     )
-    run = Run(setting.run, _made_with(setting, bench))
+    run = Run(setting.run, _made_with(setting, bench, labelled))
     groups = [list(rows) for _, rows in groupby(labelled, key=lambda row: row.key)]
     chosen = groups if setting.pictures < 0 else groups[: setting.pictures]
     ask_and_code(bench, run, chosen, setting.code)
@@ -212,9 +212,11 @@ class _Subject:
             run.jpegs.add(coded.jpeg(advice))
 
 
-def _made_with(setting: Setting, bench: Bench) -> dict[str, Any]:
+def _made_with(setting: Setting, bench: Bench, labelled: Sequence[Labelled]) -> dict[str, Any]:
     """What an answer and a coding depend on besides the picture."""
+    rates = sorted((row.key, row.codec, row.bpp, sorted(row.judged)) for row in labelled)
     return {
+        "labels": text_hash(repr(rates)),
         "detector": bench.predictor.sha256,
         "profiles": {name: text_hash(repr(profile)) for name, profile in bench.profiles.items()},
         "policy": text_hash(repr(bench.policy)),

@@ -87,9 +87,9 @@ def _hints_suffice(evidence: Evidence) -> Reason:
     allocation, target = evidence.allocation, evidence.resolution.target
     return Reason(
         ReasonCode.HINTS_SUFFICE,
-        f"Raising the regions to their safe levels and lowering the rest from level "
-        f"{target.level:.2f} to {allocation.background_level:.2f} keeps "
-        f"{allocation.predicted_bpp:.3g} bpp and leaves no region.",
+        f"Raising the regions to their safe levels leaves no region; lowering the rest from level "
+        f"{target.level:.2f} to {allocation.background_level:.2f} would pay for it at "
+        f"{allocation.predicted_bpp:.3g} bpp.",
     )
 
 
