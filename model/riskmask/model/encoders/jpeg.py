@@ -1,11 +1,14 @@
 """JPEG: plain, and region-adaptive by coefficient, which every decoder reads.
 
-JPEG has one table of steps for the whole picture. So the table is made as fine as the finest block
-needs, and in all other blocks a coefficient has to be worth its bits: it is lowered, or dropped,
-where that costs less distortion than the bits saved would cost at the step that the block was to
-have (rate-distortion optimised quantisation, as in Crouse and Ramchandran, Joint Thresholding and
-Quantizer Selection for Transform Image Coding, 1997). Chroma is halved in both directions, so that
-one MCU is one block of 16x16 pixels of the map.
+JPEG has one table of steps for the whole picture. So the table is made as fine as some blocks need,
+and in coarser ones a coefficient has to be worth its bits: it is lowered, or dropped, where that
+costs less distortion than the bits saved would cost at the step that the block was to have
+(rate-distortion optimised quantisation, as in Crouse and Ramchandran, Joint Thresholding and
+Quantizer Selection for Transform Image Coding, 1997). A large value of a fine table takes more bits
+than the small one of a coarser table, so a table for the finest block alone would cost all others
+more than it gains. Several are tried, from the finest step of the map to the coarsest, which is
+plain JPEG; the file whose blocks are off by least, in squares of their own steps, is the best.
+Chroma is halved in both directions, so that one MCU is one block of 16x16 pixels of the map.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from riskmask.model.encoders.base import Encoded, finest_within
-from riskmask.model.encoders.errors import EncoderFailedError
+from riskmask.model.encoders.errors import EncoderFailedError, UnreachableSizeError
 from riskmask.model.encoders.level_maps import read_levels
 from riskmask.model.levels import step_of_level
 
@@ -30,6 +33,9 @@ from riskmask.model.levels import step_of_level
 COARSEST_SCALE, FINEST_SCALE = 25.0, 0.02
 SETTINGS = 400
 LARGEST_STEP = 255
+BLOCK = 16
+# Quantiles of the map's steps that tables are tried for.
+TABLES = (0.0, 0.03, 0.1, 0.3, 1.0)
 # Distortion that a bit is worth, in squares of the block's own step: D = step^2 / 12 falls by a
 # factor of 4 with each bit of a coefficient, so -dD/dR = 2 ln 2 / 12.
 BIT_WORTH = 2 * math.log(2) / 12
@@ -54,19 +60,20 @@ class Jpeg:
         height, width = image.shape[:2]
         if max(height, width) > LARGEST_SIDE:
             raise EncoderFailedError(f"a side of a JPEG has at most {LARGEST_SIDE} pixels")
-        steps = None
-        if hint is not None:
-            absolute = step_of_level(read_levels(hint, height, width))
-            steps = (absolute / absolute.min()).astype(np.float32)
-        tables = _standard_tables()
-        picture = Image.fromarray(image)
-        with tempfile.TemporaryDirectory() as folder:
-
-            def coded(setting: int) -> bytes:
-                scale = _scale(setting)
-                return _written(picture, _scaled(tables, scale), steps, Path(folder))
-
-            setting, data = finest_within(coded, SETTINGS, size_bytes, self.name)
+        if hint is None:
+            setting, data = _searched(image, size_bytes, None)
+        else:
+            steps = step_of_level(read_levels(hint, height, width)).astype(np.float32)
+            files = []
+            for table in np.unique(np.quantile(steps, TABLES)):
+                try:
+                    ratios = np.maximum(steps / np.float32(table), np.float32(1))
+                    files.append(_searched(image, size_bytes, ratios))
+                except UnreachableSizeError:
+                    # Plain JPEG, the last one, is the largest at the coarsest table.
+                    if not files:
+                        raise
+            setting, data = min(files, key=lambda file: _error(image, file[1], steps))
         quality = f"standard tables times {_scale(setting):.3g}"
         libjpeg = _libjpeg_quality(_scale(setting)) if hint is None else None
         return Encoded(data, quality, libjpeg, finest=setting == SETTINGS - 1)
@@ -74,6 +81,28 @@ class Jpeg:
 
 def _scale(setting: int) -> float:
     return float(COARSEST_SCALE * (FINEST_SCALE / COARSEST_SCALE) ** (setting / (SETTINGS - 1)))
+
+
+def _searched(
+    image: NDArray[np.uint8], size_bytes: int, steps: NDArray[np.float32] | None
+) -> tuple[int, bytes]:
+    """The finest table's number and the file; ``steps`` of the blocks in steps of the table."""
+    tables, picture = _standard_tables(), Image.fromarray(image)
+    with tempfile.TemporaryDirectory() as folder:
+
+        def coded(setting: int) -> bytes:
+            return _written(picture, _scaled(tables, _scale(setting)), steps, Path(folder))
+
+        return finest_within(coded, SETTINGS, size_bytes, "jpeg")
+
+
+def _error(image: NDArray[np.uint8], data: bytes, steps: NDArray[np.float32]) -> float:
+    """Squared error of the luma, each block's in squares of its own step."""
+    with Image.open(BytesIO(data), formats=["JPEG"]) as opened:
+        decoded = np.asarray(opened.convert("L"), np.float32)
+    error = (np.asarray(Image.fromarray(image).convert("L"), np.float32) - decoded) ** 2
+    weight = (1 / steps**2).repeat(BLOCK, axis=0).repeat(BLOCK, axis=1)
+    return float((error * weight[: error.shape[0], : error.shape[1]]).mean(dtype=np.float64))
 
 
 def _libjpeg_quality(scale: float) -> float:
