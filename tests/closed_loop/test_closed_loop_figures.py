@@ -101,7 +101,7 @@ def test_the_table_has_a_row_for_each_method_and_says_what_was_left_out(
     case: Case, tmp_path: Path
 ) -> None:
     out = tmp_path / "docs" / "table.md"
-    write_table(Made("a command", ["A fact."], 5, {"x265": 2}), [case], out)
+    write_table(Made("a command", ["A fact."], 5, {"x265": 2}), [case], {"scenes": [case]}, out)
     text = out.read_text(encoding="utf-8")
     assert "| x265 | 30% | riskmask | 3 | 30 | 10.0% | 75% (75% to 75%) |" in text
     assert "-16.7 points (-16.7 to -16.7)" in text
@@ -109,7 +109,8 @@ def test_the_table_has_a_row_for_each_method_and_says_what_was_left_out(
     assert "x265 2" in text
     assert "nan" not in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| x265 | 30% | ")}
-    assert len(widths) == 2
+    assert len(widths) == 3
+    assert "| x265 | 30% | scenes | 3 | 30 |" in text
 
 
 def test_no_pictures_at_all_make_an_empty_row() -> None:

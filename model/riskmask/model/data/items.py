@@ -25,6 +25,8 @@ HELD_OUT_FONTS = ("Mono", "Lato", "Comic")  # in the names of typefaces kept out
 SMALL_TEXT = (8.0, 24.0)
 SMALL_FACE = (float(SMALLEST_FACE), 2.0 * SMALLEST_FACE)
 
+SCENES = "scenes"  # source of the pictures that the project draws
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -96,7 +98,7 @@ def _scene_picture(render: Callable[[int], Scene], seed: int) -> Picture:
         regions=scene.regions,
         unjudged=(),
         complete=frozenset({"text", "symbol"}),
-        source="scenes",
+        source=SCENES,
         licence_class="permissive",
     )
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
+from riskmask.model.data.items import SCENES
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import packaged_profiles
@@ -157,7 +158,10 @@ def _report(
     }
     made = Made(_command(), _facts(setting, bench), len(chosen), without)
     cases = summarise(trials)
-    write_table(made, cases, out)
+    scenes = [trial for trial in trials if trial.source == SCENES]
+    others = [trial for trial in trials if trial.source != SCENES]
+    by_kind = {"rendered scenes": summarise(scenes), "corpus images": summarise(others)}
+    write_table(made, cases, by_kind, out)
 
     def decode(trial: Trial) -> NDArray[np.uint8]:
         height, width = specimens[trial.picture].image.shape[:2]

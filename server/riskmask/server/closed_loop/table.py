@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 
 from riskmask.model.pages import write_whole
 from riskmask.server.closed_loop.figures import Case, Estimate, Outcome
+from riskmask.server.closed_loop.maps import DETECTORS, RISKMASK, UNIFORM
 
 HEADS = (
     *("target", "size", "hints", "pictures", "words", "words lost", "cut against uniform"),
     *("texts changed", "symbols changed", "faces changed", "landmark error"),
     *("words, symbols, faces: cut", "PSNR risk regions", "PSNR known regions", "PSNR rest"),
     *("SSIM risk regions", "SSIM known regions", "SSIM rest"),
+)
+BY_KIND = (
+    *("target", "size", "kind of picture", "pictures", "words", "words lost uniformly"),
+    *("with riskmask's hints", "cut", "with the detectors'"),
 )
 AGAINST = ("target", "size", "words lost", "words, symbols and faces damaged", "left out")
 
@@ -63,8 +68,17 @@ class Made:
     without_size: dict[str, int]
 
 
-def write_table(made: Made, cases: Sequence[Case], out: Path) -> None:
-    """Write the page whole or not at all."""
+def write_table(
+    made: Made, cases: Sequence[Case], by_kind: Mapping[str, Sequence[Case]], out: Path
+) -> None:
+    """Write the page whole or not at all.
+
+    Args:
+        made: how.
+        cases: of all pictures.
+        by_kind: of the pictures of each kind.
+        out: the page.
+    """
     without = [f"{target} {count}" for target, count in made.without_size.items() if count]
     introduction = INTRODUCTION.format(
         command=made.command,
@@ -77,6 +91,8 @@ def write_table(made: Made, cases: Sequence[Case], out: Path) -> None:
         lines += [_row(case, outcome) for outcome in case.outcomes]
     lines += ["", "riskmask's hints minus those of the detectors (negative: riskmask is better):"]
     lines += ["", *_head(AGAINST), *(_against(case) for case in cases)]
+    lines += ["", "By kind of picture:", "", *_head(BY_KIND)]
+    lines += [_of_kind(kind, case) for kind, own in by_kind.items() for case in own]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, "\n".join(lines) + "\n")
 
@@ -108,6 +124,18 @@ def _row(case: Case, outcome: Outcome) -> str:
             "" if plain else _cut(outcome.damage_cut),
             *psnr,
             *ssim,
+        ]
+    )
+
+
+def _of_kind(kind: str, case: Case) -> str:
+    by_method = {outcome.method: outcome for outcome in case.outcomes}
+    ours = by_method[RISKMASK]
+    return _line(
+        [
+            *(case.target, size_name(case.factor), kind, str(case.pictures), str(case.words)),
+            *(_percent(by_method[UNIFORM].words_lost), _percent(ours.words_lost), _cut(ours.cut)),
+            _percent(by_method[DETECTORS].words_lost),
         ]
     )
 
