@@ -114,7 +114,7 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
         f"{bench.policy.smallest_region} pixels).",
         *unfinished(run, chosen),
     ]
-    made = Made(_command(setting), facts, setting.calibration)
+    made = Made(_command(setting, run), facts, setting.calibration)
     write_page(made, measure(rows, run, bench.policy), out)
 
 
@@ -227,12 +227,12 @@ def _made_with(setting: Setting, bench: Bench, labelled: Sequence[Labelled]) -> 
     }
 
 
-def _command(setting: Setting) -> str:
+def _command(setting: Setting, run: Run) -> str:
     """The command without folders, which say nothing to anybody else."""
     words = ["python -m riskmask.model.evaluate decisions", f"--policy {setting.policy}"]
     if setting.calibration:
         words.append("--calibration")
-    if not setting.code:
+    if not (setting.code or run.codings.all()):
         words.append("--no-code")
     if setting.pictures >= 0:
         words.append(f"--pictures {setting.pictures}")
