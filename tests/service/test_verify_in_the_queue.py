@@ -119,7 +119,7 @@ async def test_live_goes_before_batch(engine: Engine, image: bytes) -> None:
 async def test_a_late_one_in_the_queue_never_starts(engine: Engine, image: bytes) -> None:
     gated = GatedVerifier()
     async with (
-        serving(engine, gated, threads=1, queue=1) as address,
+        serving(engine, gated, threads=1, queue=1, max_verifications=2) as address,
         AsyncClient(address, timeout=120) as client,
     ):
         running = asyncio.create_task(client.verify(image, image, **QUICK))
