@@ -75,7 +75,7 @@ async def until(event: threading.Semaphore) -> None:
 async def test_they_share_one_queue_with_analyses(engine: Engine, image: bytes) -> None:
     gated = GatedVerifier()
     async with (
-        serving(engine, gated, threads=1, queue=1) as address,
+        serving(engine, gated, threads=1, queue=1, max_verifications=2) as address,
         AsyncClient(address, timeout=120) as client,
     ):
         running = asyncio.create_task(client.verify(image, image, **QUICK))
