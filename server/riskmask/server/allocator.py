@@ -1,8 +1,7 @@
 """What the C library does with memory that is not needed any more.
 
 glibc keeps what was freed in the heaps of the threads that took it, where what is still in use
-keeps what lies between from being given back: under a mixture of images a server grew from
-355 to 444 MB in nine minutes. Trimming gives back what is free in between.
+keeps what lies between from being given back. Trimming gives back what is free in between.
 """
 
 from __future__ import annotations
