@@ -1,7 +1,8 @@
 """``x264``, ``x265``, ``kvazaar``: one intra picture, coded as ``riskmask encode`` does.
 
-4:2:0 codes whole pairs of rows and columns, and HEVC no picture under 32x32. Two bytes say how many
-rows and columns at the end are repeats; the rest is the encoder's own byte stream.
+4:2:0 codes whole pairs of rows and columns, and no encoder takes pictures of a few pixels: both are
+met by repeating the edge. Two bytes say how many rows and columns at the end are repeats; the rest
+is the encoder's own byte stream.
 """
 
 from __future__ import annotations

@@ -53,5 +53,5 @@ class Neural:
         setting, data = finest_within(coded, settings, size_bytes, self.name)
         moved = coarsest + setting / STEPS
         quality = f"level {moved:.2f}" if hint is None else f"levels moved by {moved:+.2f}"
-        level = moved if hint is None else None
-        return Encoded(data, quality, level, finest=setting == settings - 1)
+        alike = moved if hint is None else None
+        return Encoded(data, quality, alike, finest=setting == settings - 1)

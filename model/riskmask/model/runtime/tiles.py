@@ -1,6 +1,6 @@
-"""Cutting an image into tiles of few shapes, and fading their maps into one another.
+"""Cutting an image into rectangular tiles, and fading their maps into one another.
 
-A tile's height and its width are chosen one by one from the same short list, so that little is
+A tile's height and its width are chosen one by one from the same list of lengths, so that little is
 padded. Neighbouring tiles overlap by 384 pixels or more, those shorter than 1024 by 576; their
 maps are cross-faded over the 64 pixels in the middle of the overlap and the rest of it, where a
 tile sees least of its neighbourhood, is thrown away.
