@@ -68,7 +68,7 @@ def test_weights_sum_to_exactly_one(extent: int, stride: int) -> None:
 def test_no_fewer_and_no_shorter_tiles_would_do(extent: int) -> None:
     tiles = spans(extent)
     length, fewer = tiles[0].length, len(tiles) - 1
-    assert fewer * 1024 - (fewer - 1) * 384 < extent or not fewer
+    assert fewer * 1024 - (fewer - 1) * 512 < extent or not fewer
     if length > 256:
         shorter = LENGTHS[LENGTHS.index(length) - 1]
         assert len(tiles) * shorter - fewer * 576 < extent
@@ -101,7 +101,7 @@ def test_height_and_width_are_chosen_apart(width: int, height: int) -> None:
         (200, 3000, TileShape(height=1024, width=256), 5),
         (1280, 720, TileShape(height=736, width=928), 2),
         (1920, 1080, TileShape(height=832, width=1024), 6),
-        (8000, 6000, LARGEST, 108),
+        (8000, 6000, LARGEST, 165),
     ],
 )
 def test_tiles_of_sizes(width: int, height: int, shape: TileShape, count: int) -> None:
