@@ -168,8 +168,8 @@ class Jumps:
 
     Attributes:
         borders: where a cross-fade between tiles begins or ends.
-        elsewhere: outside of the cross-fades, which level jumps out, at columns that stand alike
-            on the network's own grid of 32 pixels.
+        elsewhere: outside of the cross-fades, which level jumps out, at columns that meet the
+            same places of the turned picture.
         seams: between tiles that were cut without overlap.
     """
 
@@ -188,8 +188,11 @@ def _measured(predictor: Predictor, band: Pixels, turn: int) -> Jumps:
     edges = {edge // RISK_STRIDE - 1 for start in fades for edge in (start, start + FADE)}
     faded = {x // RISK_STRIDE - 1 for start in fades for x in range(start, start + FADE + 1)}
     borders = [column for column in inside if column in edges]
-    phases = {column % 8 for column in borders}
-    others = [column for column in inside if column not in faded and column % 8 in phases]
+    period = turn // RISK_STRIDE
+    alike = [
+        [other for other in inside if other not in faded and (other - border) % period == 0]
+        for border in borders
+    ]
     starts = range(0, width, shape.width)
     tiled, cut = [], []
     for shift in range(0, width, turn):
@@ -201,7 +204,7 @@ def _measured(predictor: Predictor, band: Pixels, turn: int) -> Jumps:
     seams = [x // RISK_STRIDE - 1 for x in starts[1:]]
     return Jumps(
         float(mean[borders].mean()),
-        float(mean[others].mean()),
+        float(np.mean([mean[others].mean() for others in alike])),
         float(np.mean(cut, axis=0)[seams].mean()),
     )
 
