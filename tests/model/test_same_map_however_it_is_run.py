@@ -29,6 +29,7 @@ Pixels = NDArray[np.uint8]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOLERANCE = 2 / 255
 AGREEING = 0.999  # share of the values
+RESOLUTION = 1e-6  # of a mean jump: two groups of columns that meet the same differ by rounding
 BOUNDED = ("risk", "content", "high_impact", "kind")  # maps in [0, 1]
 
 
@@ -222,11 +223,11 @@ def test_fading_takes_away_most_of_a_seam(jumps_of_a_strip: Jumps) -> None:
 def test_the_jump_at_borders_of_a_strip_s_tiles_is_no_larger_than_elsewhere(
     jumps_of_a_strip: Jumps,
 ) -> None:
-    assert jumps_of_a_strip.borders <= jumps_of_a_strip.elsewhere
+    assert jumps_of_a_strip.borders <= jumps_of_a_strip.elsewhere + RESOLUTION
 
 
 def test_the_jump_at_borders_of_large_tiles_is_no_larger_than_elsewhere(
     predictor: Predictor, twice: Pixels
 ) -> None:
     jumps = _measured(predictor, twice[:1024], 128)
-    assert jumps.borders <= jumps.elsewhere
+    assert jumps.borders <= jumps.elsewhere + RESOLUTION
