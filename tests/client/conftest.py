@@ -57,6 +57,11 @@ def answer() -> pb.Analysis:
             ),
         ],
         risk_area_fraction=0.1,
+        damage=pb.PredictedDamage(
+            uniform=pb.Damage(error_probability=0.9, pixels=640.0),
+            hinted=pb.Damage(error_probability=0.5, pixels=320.0),
+            jpeg=pb.Damage(pixels=20.0),
+        ),
         jpeg=pb.JpegAdvice(quality=80, subsampling="4:2:0", estimated_bytes=1234, safe=True),
         hints=[
             pb.HintPayload(

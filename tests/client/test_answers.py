@@ -77,6 +77,12 @@ def test_the_json_has_this_shape(analysis: Analysis) -> None:
         ],
         "risk_area_fraction": "float",
         "safe_bpp": "NoneType",
+        "damage": {
+            "uniform": {"error_probability": "float", "pixels": "float"},
+            "hinted": {"error_probability": "float", "pixels": "float"},
+            "safe": "NoneType",
+            "jpeg": {"error_probability": "NoneType", "pixels": "float"},
+        },
         "jpeg": {
             "quality": "int",
             "subsampling": "str",
@@ -109,6 +115,17 @@ def test_the_json_carries_the_values_and_enums_without_prefix(analysis: Analysis
     assert second["safe_level"] is None
     assert second["safe_bpp"] is None
     assert content["hints"][0]["effectiveness"] == "EFFECTIVE"
+    assert content["damage"]["hinted"] == {"error_probability": 0.5, "pixels": 320.0}
+
+
+def test_an_older_server_says_nothing_of_the_damage(answer: pb.Analysis) -> None:
+    older = pb.Analysis()
+    older.CopyFrom(answer)
+    older.ClearField("damage")
+    with Client(transport=FakeTransport(lambda request: older)) as client:
+        analysis = client.analyze(b"image")
+    assert analysis.damage is None
+    assert json.loads(analysis.to_json())["damage"] is None
 
 
 def test_values_compare_and_masks_become_arrays(analysis: Analysis) -> None:
@@ -135,15 +152,18 @@ def test_the_request_says_what_was_asked(answer: pb.Analysis) -> None:
             threshold=0.4,
             content_weights={"text": 0.5},
             smallest_region=10,
+            max_error_probability=0.25,
             priority="batch",
         )
     plain, full = fake.requests
     assert plain.image.encoded == b"image"
     assert plain.target.WhichOneof("size") is None
     assert not plain.policy.HasField("threshold")
+    assert not plain.policy.HasField("max_error_probability")
     assert full.target.quality == 80.0
     assert list(full.masks) == [pb.MASK_TYPE_TEXT, pb.MASK_TYPE_RISK]
     assert full.policy.threshold == 0.4
+    assert full.policy.max_error_probability == 0.25
     assert full.policy.content_weights.HasField("text")
     assert not full.policy.content_weights.HasField("face")
     assert full.priority == pb.PRIORITY_BATCH

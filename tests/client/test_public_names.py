@@ -13,11 +13,11 @@ from riskmask.client import AsyncClient, Client, RiskmaskError
 
 EXPORTED = """
 Analysis AsyncClient AsyncFakeTransport AsyncTransport ChangeKind Client CodecInfo ColorMatrix
-ColorRange Content ContentType DeadlineExceeded Decision Effectiveness EngineNotInstalled
+ColorRange Content ContentType Damage DeadlineExceeded Decision Effectiveness EngineNotInstalled
 ExaminedRegion Explanation FakeTransport Fallback Finding FindingMask Hint HintFormat ImageFacts
 InternalError InvalidImage InvalidRequest JpegAdvice Kind KnownRegion LimitExceeded Limits Mask
 MaskType MissingAnnotator ModelInfo NotAuthorized NotSupported Options Overloaded PixelFormat
-Plane RawImage Reason Region ResolvedTarget RiskmaskError SafeTextHeight ServerInfo
+Plane PredictedDamage RawImage Reason Region ResolvedTarget RiskmaskError SafeTextHeight ServerInfo
 ServiceUnavailable Transport Verification VerifyOptions
 """
 

@@ -10,9 +10,9 @@ import pytest
 
 from riskmask.model.corpus import Side
 from riskmask.model.data.label_rows import LabelFinding, LabelRow, Place
+from riskmask.model.data.labelled import labelled_by, read_labelled
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, write_shard
-from riskmask.server.decision_bench.cases import labelled_by, read_labelled
 
 BOX = ((8.0, 8.0), (40.0, 8.0), (40.0, 24.0), (8.0, 24.0))
 WORD = LabelFinding("text", 2, 0, "text", "shape", True, 0.2, "'6' -> '8'", BOX, None, ())

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from riskmask.server.decision_bench.answers import Answer, peak
-from riskmask.server.decision_bench.cases import Labelled
+from riskmask.model.data.labelled import Labelled
+from riskmask.server.decision_bench.answers import Answer
 from riskmask.server.decision_bench.cohort import share
 from riskmask.server.decision_bench.figures import Figure, at_least, at_most, measure
 from riskmask.server.decision_bench.jury import Outcome
@@ -30,10 +30,15 @@ def _labelled(
 
 
 def _answer(
-    key: str, level: int, decision: str, codec: str = "hyperprior", peak: float = 0.5
+    key: str,
+    level: int,
+    decision: str,
+    codec: str = "hyperprior",
+    probability: float | None = 0.5,
+    regions: int = 0,
 ) -> Answer:
     return Answer(
-        *(key, codec, level, BPP[level], decision, False, float(level), peak, 1, 0.8),
+        *(key, codec, level, BPP[level], decision, False, float(level), probability, regions, 0.8),
         *(40, "4:4:4", 1000, True),
     )
 
@@ -112,24 +117,35 @@ def test_the_jpeg_is_held_against_the_smallest_safe_one(tmp_path: Path) -> None:
     assert _found(measured.further, "JPEG of any reply").share.value == pytest.approx(1 / 3)
 
 
-def test_another_threshold_moves_answers(tmp_path: Path) -> None:
-    labelled = [_labelled("a", grave={0: 3})]
-    answers = [_answer("a", level, "RAISE_RATE", peak=0.4 - 0.05 * level) for level in range(8)]
-    sweep = {s.threshold: s for s in measure(labelled, _run(tmp_path, *answers), Policy()).sweep}
-    assert (sweep[0.01].error.count, sweep[0.5].error.count) == (0, 8)
-    assert (sweep[0.2].error.value, sweep[0.2].kept.value) == (0.0, 1.0)
-    assert sweep[0.5].error.value == 0.5
+def test_another_limit_moves_answers(tmp_path: Path) -> None:
+    labelled = [_labelled("a", grave={0: 3}), _labelled("b", grave={0: 3})]
+    answers = [
+        _answer(key, level, "RAISE_RATE", probability=0.4 - 0.05 * level, regions=int(key == "b"))
+        for key in "ab"
+        for level in range(8)
+    ]
+    sweep = {s.limit: s for s in measure(labelled, _run(tmp_path, *answers), Policy()).sweep}
+    assert (sweep[0.01].error.count, sweep[1.0].error.count) == (0, 8), "regions forbid it alone"
+    assert (sweep[0.2].error.value, sweep[0.2].kept.value) == (0.0, 3 / 8)
+    assert (sweep[1.0].error.value, sweep[1.0].kept.value) == (0.5, 0.5)
 
 
-def test_the_peak_is_held_against_what_happened(tmp_path: Path) -> None:
+def test_without_a_calibration_only_the_regions_decide(tmp_path: Path) -> None:
+    answers = [_answer("a", level, "ENCODE", probability=None) for level in range(8)]
+    measured = measure([_labelled("a")], _run(tmp_path, *answers), Policy())
+    assert {s.limit: s.error.count for s in measured.sweep if s.error.count} == {1.0: 8}
+    assert not any(band.error.count for band in measured.predicted)
+
+
+def test_what_is_predicted_is_held_against_what_happened(tmp_path: Path) -> None:
     labelled = [_labelled("a", grave={0: 3}), replace(_labelled("b"), judged=frozenset())]
-    answers = [_answer("a", level, "ENCODE", peak=0.45 - 0.05 * level) for level in range(8)]
-    answers.append(_answer("b", 0, "ENCODE", peak=0.4))
-    peaks = {p.high: p for p in measure(labelled, _run(tmp_path, *answers), Policy()).peaks}
-    assert (peaks[0.5].error.value, peaks[0.5].error.count) == (1.0, 3)
-    assert peaks[0.5].mean == pytest.approx(0.4)
-    assert (peaks[0.2].error.value, peaks[0.2].error.count) == (0.0, 2)
-    assert peaks[0.9].error.count == 0
+    answers = [_answer("a", level, "ENCODE", probability=0.45 - 0.05 * level) for level in range(8)]
+    answers.append(_answer("b", 0, "ENCODE", probability=0.4))
+    bands = {p.high: p for p in measure(labelled, _run(tmp_path, *answers), Policy()).predicted}
+    assert (bands[0.5].error.value, bands[0.5].error.count) == (1.0, 3)
+    assert bands[0.5].mean == pytest.approx(0.4)
+    assert (bands[0.2].error.value, bands[0.2].error.count) == (0.0, 2)
+    assert bands[0.9].error.count == 0
 
 
 def test_the_interval_resamples_pictures_and_not_answers() -> None:
@@ -148,15 +164,6 @@ def test_a_bar_is_met_from_its_limit_on() -> None:
     assert at_most("a", half, 0.4).met is False
     assert at_least("a", half, 0.6).met is False
     assert at_most("a", half, 0.5, fewest=3).met is None
-
-
-def test_the_peak_is_the_threshold_that_leaves_no_region() -> None:
-    risk = np.zeros((16, 16), np.float32)
-    risk[0, 0] = 0.9
-    risk[8, 4:7] = (0.5, 0.625, 0.5)
-    assert peak(risk, 0, 64, 64) == pytest.approx(0.9, abs=1 / 2048)
-    assert peak(risk, 48, 64, 64) == pytest.approx(0.5, abs=1 / 2048)
-    assert peak(risk, 49, 64, 64) == pytest.approx(1 / 4096)
 
 
 def test_what_was_written_down_is_found_again(tmp_path: Path) -> None:
@@ -185,5 +192,5 @@ def test_the_page_and_the_csv_hold_the_figures(tmp_path: Path) -> None:
     assert f"{row} too few |" in text
     assert "| ENCODE | 4 | 4 | 0 |" in text
     lines = out.with_suffix(".csv").read_text("utf-8").splitlines()
-    assert lines[0] == "table,figure,threshold,value,low,high,base,pictures,wanted"
+    assert lines[0] == "table,figure,at,value,low,high,base,pictures,wanted"
     assert 'bar,"ENCODE, an error (all pictures)",,0.5000,0.5000,0.5000,8,1,at most 0.02' in lines

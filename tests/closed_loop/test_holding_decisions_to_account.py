@@ -19,6 +19,7 @@ from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.data.items import Picture
+from riskmask.model.data.labelled import Labelled, labelled_by
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.label.factory import Factory
 from riskmask.model.label.subject import Table
@@ -28,7 +29,6 @@ from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import specimen
 from riskmask.server.decision_bench.bench import Bench, ask_and_code
-from riskmask.server.decision_bench.cases import Labelled, labelled_by
 from riskmask.server.decision_bench.coding import unfinished
 from riskmask.server.decision_bench.command import Preset, decisions
 from riskmask.server.decision_bench.figures import measure

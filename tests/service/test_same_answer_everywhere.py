@@ -33,6 +33,7 @@ EVERYTHING: Options = {
     "threshold": 0.25,
     "content_weights": {"text": 0.9, "other": 0.5},
     "smallest_region": 16,
+    "max_error_probability": 0.2,
 }
 
 
@@ -62,6 +63,7 @@ def test_an_error_is_the_same_everywhere(transports: dict[str, Transport], png: 
         (png, {"codec": "no such codec"}, InvalidRequest, "UNKNOWN_CODEC"),
         (png, {"bpp": -1.0}, InvalidRequest, "INVALID_TARGET"),
         (png, {"threshold": 2.0}, InvalidRequest, "INVALID_POLICY"),
+        (png, {"max_error_probability": 1.5}, InvalidRequest, "INVALID_POLICY"),
         (png, {"preset": "no such preset"}, InvalidRequest, "INVALID_REQUEST"),
         (png, {"hint_formats": ["no such format"]}, InvalidRequest, "UNKNOWN_HINT_FORMAT"),
     ]

@@ -52,9 +52,10 @@ def test_overrides_change_what_they_name_and_nothing_else() -> None:
         threshold=0.1,
         content_weights=pb.ContentWeights(text=0.2, face=0.3, symbol=0.4, other=0.5),
         smallest_region=0,
+        max_error_probability=0.6,
     )
     request = to_request(pb.AnalyzeRequest(image=IMAGE, policy=whole))
-    assert request.policy == values.Policy(0.1, 0.2, 0.3, 0.4, 0.5, 0)
+    assert request.policy == values.Policy(0.1, 0.2, 0.3, 0.4, 0.5, 0, 0.6)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def allocated(predicted: Callable[..., Prediction], profiles: dict[str, CodecPro
         curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
         regions = find_regions(prediction, curves, rates, level, policy)
         target = ResolvedTarget("hyperprior", rates.bpp(level), level)
-        return allocate(regions, curves, rates, profile, target, policy), regions, rates
+        return allocate(regions.components, curves, rates, profile, target, policy), regions, rates
 
     return make
 
@@ -209,7 +209,7 @@ def test_an_encoders_map_averts_more_and_stays_safe(
     curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
     regions = find_regions(prediction, curves, rates, level, policy)
     target = ResolvedTarget("hyperprior", rates.bpp(level), level)
-    allocation = allocate(regions, curves, rates, profile, target, policy)
+    allocation = allocate(regions.components, curves, rates, profile, target, policy)
     levels = map_of_least_damage(allocation, curves, rates, profile, target, policy)
     uniform = np.full(rates.shape, level, np.float32)
     assert rates.bits(levels).sum() <= rates.bits(uniform).sum() * (1 + 1e-4)
@@ -227,7 +227,7 @@ def test_risk_under_the_threshold_gets_bits_in_an_encoders_map(
     curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
     regions = find_regions(prediction, curves, rates, level, policy)
     target = ResolvedTarget("hyperprior", rates.bpp(level), level)
-    allocation = allocate(regions, curves, rates, profile, target, policy)
+    allocation = allocate(regions.components, curves, rates, profile, target, policy)
     levels = map_of_least_damage(allocation, curves, rates, profile, target, policy)
     assert regions.count == 0
     assert (allocation.levels == level).all()

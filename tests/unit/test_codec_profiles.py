@@ -57,6 +57,16 @@ def test_a_quantiser_falls_as_the_level_rises(
 
 QUALITY = {"minimum": 1, "maximum": 95, "integer": True, "meaning": "higher is finer"}
 HEIGHTS = {"schema": 1, "changed_share": 0.3, "pixels": [None] + [9.0] * 7, "fitted_on": "a test"}
+ERRORS = {"schema": 1, "slope": 0.9, "intercept": 0.2, "fitted_on": "a test"}
+
+
+def test_an_error_calibration_is_optional(
+    jpeg_profile_content: dict[str, Any], tmp_path: Path
+) -> None:
+    assert _load(jpeg_profile_content, tmp_path).error_calibration is None
+    fitted = _load(jpeg_profile_content | {"error_calibration": ERRORS}, tmp_path).error_calibration
+    assert fitted is not None
+    assert fitted.to_json() == ERRORS
 
 
 def test_safe_text_heights_are_optional(
@@ -96,6 +106,11 @@ def test_safe_text_heights_are_optional(
             {"risk_calibration": {"slope": [-1.0] * 8, "intercept": [0.0] * 8}},
             "slope must be over 0",
         ),
+        ({"error_calibration": []}, "error_calibration must be an object"),
+        ({"error_calibration": ERRORS | {"schema": 2}}, "error_calibration.schema must be 1"),
+        ({"error_calibration": ERRORS | {"slope": 0}}, "error_calibration.slope must be over 0"),
+        ({"error_calibration": ERRORS | {"intercept": "x"}}, "intercept must be a finite number"),
+        ({"error_calibration": ERRORS | {"fitted_on": ""}}, "fitted_on must be a text"),
         ({"safe_text_height": 14}, "safe_text_height must be an object"),
         ({"safe_text_height": HEIGHTS | {"schema": 2}}, "safe_text_height.schema must be 1"),
         ({"safe_text_height": HEIGHTS | {"changed_share": 1}}, "between 0 and 1"),

@@ -16,10 +16,12 @@ from riskmask.server.engine.values import (
     Analysis,
     AnalysisRequest,
     Decision,
+    Policy,
     ReasonCode,
     Target,
 )
 
+RISKS = (ReasonCode.RISK_REGIONS, ReasonCode.ERROR_PROBABILITY)
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 Paint = Callable[..., NDArray[np.uint8]]
 Encode = Callable[..., bytes]
@@ -44,7 +46,7 @@ def test_a_small_region_is_paid_for_by_the_background(
     content = encode(paint(512, 512, {(64, 64, 64, 32): RED}))
     analysis = engine.analyze(AnalysisRequest(content, target=Target(bpp=0.045)))
     assert analysis.decision is Decision.ENCODE_WITH_HINTS
-    assert _codes(analysis) == [ReasonCode.RISK_REGIONS, ReasonCode.HINTS_SUFFICE]
+    assert _codes(analysis) == [*RISKS, ReasonCode.HINTS_SUFFICE]
     assert "1 region, 0.78% of the image" in analysis.reasons[0].message
 
 
@@ -62,10 +64,7 @@ def test_the_rate_is_raised_where_that_costs_less_than_a_safe_jpeg(
 ) -> None:
     analysis = engine.analyze(AnalysisRequest(encode(_noisy_red(256)), target=Target(bpp=0.05)))
     assert analysis.decision is Decision.RAISE_RATE
-    assert _codes(analysis) == [
-        ReasonCode.RISK_REGIONS,
-        ReasonCode.SAFE_RATE_CHEAPER_THAN_JPEG,
-    ]
+    assert _codes(analysis) == [*RISKS, ReasonCode.SAFE_RATE_CHEAPER_THAN_JPEG]
     assert analysis.safe_bpp is not None
     assert analysis.safe_bpp * 256 * 256 / 8 < analysis.jpeg.estimated_bytes
 
@@ -84,12 +83,12 @@ def test_what_no_rate_makes_safe_falls_back_to_jpeg(
     analysis = engine.analyze(AnalysisRequest(content, target=Target(bpp=0.2)))
     assert analysis.decision is Decision.FALLBACK_JPEG
     assert _codes(analysis) == [
-        ReasonCode.RISK_REGIONS,
+        *RISKS,
         ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE,
         ReasonCode.JPEG_AT_RISK,
     ]
-    assert "No rate of hyperprior is free of risk" in analysis.reasons[1].message
-    assert "Not even a JPEG at quality 95 is free of risk" in analysis.reasons[2].message
+    assert "No rate of hyperprior is safe" in analysis.reasons[2].message
+    assert "Not even a JPEG at quality 95 is safe" in analysis.reasons[3].message
     assert analysis.jpeg.safe is False
     assert analysis.safe_bpp is None
     assert analysis.jpeg.subsampling == "4:4:4"
@@ -116,7 +115,7 @@ def test_a_safe_rate_that_costs_more_than_a_jpeg_is_not_advised(
     assert analysis.safe_bpp is not None
     assert analysis.safe_bpp * 512 * 512 / 8 >= analysis.jpeg.estimated_bytes
     fallback = {reason.code: reason.message for reason in analysis.reasons}
-    assert "is free of risk from" in fallback[ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE]
+    assert "is safe from" in fallback[ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE]
     assert ReasonCode.JPEG_AT_RISK not in fallback
     assert analysis.jpeg.safe is True
 
@@ -132,8 +131,8 @@ def test_a_safe_rate_is_raised_to_at_any_cost_where_no_jpeg_is_safe(
     analysis = engine.analyze(AnalysisRequest(encode(stripes), target=Target(bpp=0.05)))
     assert analysis.decision is Decision.RAISE_RATE
     assert analysis.jpeg.safe is False
-    assert _codes(analysis) == [ReasonCode.RISK_REGIONS, ReasonCode.JPEG_AT_RISK]
-    assert "no region is left at" in analysis.reasons[-1].message
+    assert _codes(analysis) == [*RISKS, ReasonCode.JPEG_AT_RISK]
+    assert "hyperprior is safe from" in analysis.reasons[-1].message
 
 
 @pytest.mark.parametrize("bpp", [1e-5, 100.0])
@@ -152,3 +151,73 @@ def test_the_largest_bpp_there_is_has_a_decision(
     analysis = engine.analyze(AnalysisRequest(content, target=Target(bpp=1.7e308)))
     assert analysis.decision is Decision.FALLBACK_JPEG
     assert ReasonCode.JPEG_EXCEEDS_TARGET not in _codes(analysis)
+
+
+def _at_risk(engine: Engine, content: bytes, bpp: float, **policy: float) -> Analysis:
+    asked = AnalysisRequest(content, target=Target(bpp=bpp), policy=Policy(**policy))  # type: ignore[arg-type]
+    return engine.analyze(asked)
+
+
+def test_an_image_may_be_too_likely_to_have_an_error_without_a_region(
+    engine: Engine, encode: Encode
+) -> None:
+    content = encode(_noisy_red(256))
+    first = _at_risk(engine, content, 0.05, max_error_probability=1.0)
+    assert first.safe_bpp is not None
+    by_regions = _at_risk(engine, content, first.safe_bpp, max_error_probability=1.0)
+    assert by_regions.decision is Decision.ENCODE
+    assert "policy accepts less than 1" in by_regions.reasons[0].message
+    strict = _at_risk(engine, content, first.safe_bpp)
+    assert strict.decision is not Decision.ENCODE
+    assert strict.regions == ()
+    assert _codes(strict)[0] is ReasonCode.ERROR_PROBABILITY
+    assert strict.safe_bpp is not None
+    assert strict.safe_bpp > first.safe_bpp
+
+
+@pytest.mark.parametrize("bpp", [0.05, 0.2, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("limit", [0.02, 0.1, 0.3])
+def test_the_decision_follows_from_the_damage(
+    engine: Engine, paint: Paint, encode: Encode, bpp: float, limit: float
+) -> None:
+    content = encode(paint(512, 512, {(64, 64, 64, 32): RED}))
+    analysis = _at_risk(engine, content, bpp, max_error_probability=limit)
+    damage = analysis.damage
+    assert damage.uniform.error_probability is not None
+    assert damage.hinted.error_probability is not None
+    fine = damage.uniform.error_probability < limit and not analysis.regions
+    assert (analysis.decision is Decision.ENCODE) == fine
+    if analysis.decision is Decision.ENCODE_WITH_HINTS:
+        assert damage.hinted.error_probability < limit <= damage.uniform.error_probability
+        assert damage.hinted.pixels < damage.uniform.pixels
+    assert damage.safe is not None
+    assert damage.safe.error_probability is not None
+    assert damage.safe.error_probability < limit
+    again = _at_risk(engine, content, analysis.safe_bpp or 0.0, max_error_probability=limit)
+    assert again.decision is Decision.ENCODE
+
+
+def test_where_a_profile_does_not_know_the_regions_decide(
+    predictor: Predictor, profiles: dict[str, CodecProfile], paint: Paint, encode: Encode
+) -> None:
+    unknown = replace(profiles["hyperprior"], error_calibration=None)
+    engine = Engine(predictor, profiles | {"hyperprior": unknown})
+    content = encode(paint(512, 512, {(64, 64, 64, 32): RED}))
+    analysis = _at_risk(engine, content, 0.05)
+    assert ReasonCode.RISK_REGIONS in _codes(analysis)
+    assert ReasonCode.ERROR_PROBABILITY not in _codes(analysis)
+    assert analysis.damage.uniform.error_probability is None
+    assert analysis.damage.uniform.pixels == pytest.approx(16 * float(analysis.risk.sum()))
+    assert 0 < analysis.damage.uniform.pixels <= 64 * 32
+    assert analysis.damage.jpeg.error_probability is None, "the invented JPEG profile has none"
+
+
+def test_the_damage_with_hints_is_of_the_hints_in_the_answer(
+    engine: Engine, paint: Paint, encode: Encode
+) -> None:
+    content = encode(paint(512, 512, {(64, 64, 64, 32): RED}))
+    asked = AnalysisRequest(content, target=Target(bpp=0.3), hint_formats=("riskmask-levels",))
+    with_map, without = engine.analyze(asked), engine.analyze(replace(asked, hint_formats=()))
+    assert with_map.decision is without.decision
+    assert with_map.damage.hinted.pixels <= without.damage.hinted.pixels
+    assert with_map.damage.uniform == without.damage.uniform

@@ -5,6 +5,7 @@ Light on purpose: importing it loads neither torch nor onnxruntime, OpenCV or Sc
 
 from riskmask.client._async_client import AsyncClient
 from riskmask.client._client import Client
+from riskmask.client._damage import Damage, PredictedDamage
 from riskmask.client._errors import (
     DeadlineExceeded,
     EngineNotInstalled,
@@ -69,6 +70,7 @@ __all__ = [
     "ColorRange",
     "Content",
     "ContentType",
+    "Damage",
     "DeadlineExceeded",
     "Decision",
     "Effectiveness",
@@ -100,6 +102,7 @@ __all__ = [
     "Overloaded",
     "PixelFormat",
     "Plane",
+    "PredictedDamage",
     "RawImage",
     "Reason",
     "Region",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal, TypedDict
 
+from riskmask.client._damage import to_damage
 from riskmask.client._errors import InvalidImage, InvalidRequest, LimitExceeded, NotSupported
 from riskmask.client._explanation_message import to_explanation
 from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, RawImage
@@ -65,6 +66,8 @@ class Options(TypedDict, total=False):
         threshold: a pixel at or over this risk belongs to a region; in (0, 1).
         content_weights: factor on the risk in [0, 1] by content: text, face, symbol, other.
         smallest_region: area in pixels under which a region is dropped, at least 0.
+        max_error_probability: that an image coded so has an error, at the most; in (0, 1]. With 1
+            the regions alone decide.
         priority: ``live`` while somebody waits, ``batch`` for a back catalogue.
     """
 
@@ -78,6 +81,7 @@ class Options(TypedDict, total=False):
     threshold: float | None
     content_weights: Mapping[str, float] | None
     smallest_region: int | None
+    max_error_probability: float | None
     priority: Literal["live", "batch"]
 
 
@@ -196,6 +200,7 @@ def _policy(options: Options) -> pb.Policy:
         threshold=options.get("threshold"),
         content_weights=pb.ContentWeights(**weights) if weights else None,
         smallest_region=options.get("smallest_region"),
+        max_error_probability=options.get("max_error_probability"),
     )
 
 
@@ -221,6 +226,7 @@ def to_analysis(message: pb.Analysis) -> Analysis:
         regions=tuple(_region(region) for region in message.regions),
         risk_area_fraction=message.risk_area_fraction,
         safe_bpp=message.safe_bpp if message.HasField("safe_bpp") else None,
+        damage=to_damage(message.damage) if message.HasField("damage") else None,
         jpeg=JpegAdvice(
             message.jpeg.quality,
             message.jpeg.subsampling,

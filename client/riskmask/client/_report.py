@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from riskmask.client._damage import PredictedDamage
 from riskmask.client._server_info import ServerInfo
 from riskmask.client._types import Analysis, Content, Decision, JpegAdvice, Kind, Region
 
@@ -47,6 +48,9 @@ def print_analysis(console: Console, image: Path, analysis: Analysis) -> None:
         text = Text(f"  {reason.code}", style="cyan")
         text.append(f": {printable(reason.message)}", style="default")
         console.print(text, soft_wrap=True)
+    if analysis.damage is not None:
+        told = describe_damage(analysis.damage, analysis.safe_bpp)
+        console.print(f"  an error: {told}", markup=False, highlight=False, soft_wrap=True)
     advice = describe_jpeg(analysis.jpeg)
     console.print(f"  JPEG: {advice}", markup=False, highlight=False, soft_wrap=True)
     for note in facts.notes:
@@ -65,6 +69,19 @@ def describe_jpeg(jpeg: JpegAdvice) -> str:
     size = "" if jpeg.estimated_bytes is None else f", about {jpeg.estimated_bytes:,} bytes"
     warning = ", not free of risk either" if jpeg.safe is False else ""
     return f"quality {jpeg.quality}, {jpeg.subsampling}{size}{warning}"
+
+
+def describe_damage(damage: PredictedDamage, safe_bpp: float | None) -> str:
+    """How probable an error is in each way to code the image."""
+    ways = [("as asked", damage.uniform), ("with hints", damage.hinted)]
+    if damage.safe is not None and safe_bpp is not None:
+        ways.append((f"at {safe_bpp:.3f} bpp", damage.safe))
+    ways.append(("as the JPEG", damage.jpeg))
+    return ", ".join(f"{_probability(each.error_probability)} {way}" for way, each in ways)
+
+
+def _probability(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.1%}"
 
 
 def print_why(console: Console, analysis: Analysis) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from riskmask.client._damage import PredictedDamage
 from riskmask.client._explanation import Explanation
 
 
@@ -132,7 +133,7 @@ class JpegAdvice:
         quality: of libjpeg, 1..95.
         subsampling: of the chroma: ``4:4:4``, ``4:2:2`` or ``4:2:0``.
         estimated_bytes: of the file; None where nobody looked at the image.
-        safe: whether it holds no region at risk; False where not even the finest quality does,
+        safe: whether it is, as the safe rate is; False where not even the finest quality is,
             None where nobody looked at the image.
     """
 
@@ -185,7 +186,11 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The whole answer for one image. Hints and masks come in the order asked for."""
+    """The whole answer for one image. Hints and masks come in the order asked for.
+
+    ``safe_bpp`` is the smallest rate at which no region is left and an error no likelier than the
+    policy accepts, or None; ``damage`` is None where the server does not say.
+    """
 
     decision: Decision
     reasons: tuple[Reason, ...]
@@ -198,6 +203,7 @@ class Analysis:
     model: ModelInfo
     hints: tuple[Hint, ...] = ()
     masks: tuple[Mask, ...] = ()
+    damage: PredictedDamage | None = None
 
     def mask(self, kind: MaskType | str) -> Mask:
         """The mask of that type.
@@ -231,6 +237,7 @@ class Analysis:
             "regions": [_region_dict(region, self.target.codec) for region in self.regions],
             "risk_area_fraction": self.risk_area_fraction,
             "safe_bpp": self.safe_bpp,
+            "damage": None if self.damage is None else self.damage.to_dict(),
             "jpeg": dict(vars(self.jpeg)),
             "hints": [
                 {

@@ -59,6 +59,13 @@ def analyze(
     threshold: Annotated[
         float, typer.Option(help="Risk from which on a pixel belongs to a region, in (0, 1).")
     ] = DEFAULT_THRESHOLD,
+    max_error_probability: Annotated[
+        float | None,
+        typer.Option(
+            help="Probability of a changed symbol or face in the image, from which on it is not "
+            "encoded as asked, in (0, 1]; 1 leaves that to the regions [server's default]."
+        ),
+    ] = None,
     hint: Annotated[
         list[str] | None,
         typer.Option(help="Also write NAME.FORMAT.hint, repeatable; riskmask info lists them."),
@@ -85,6 +92,7 @@ def analyze(
             "size_bytes": size_bytes,
             "quality": quality,
             "threshold": threshold,
+            "max_error_probability": max_error_probability,
             "hint_formats": formats,
         },
         out=out,

@@ -64,6 +64,7 @@ class ReasonCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_CODE_JPEG_EXCEEDS_TARGET: _ClassVar[ReasonCode]
     REASON_CODE_RATE_OUT_OF_RANGE: _ClassVar[ReasonCode]
     REASON_CODE_JPEG_AT_RISK: _ClassVar[ReasonCode]
+    REASON_CODE_ERROR_PROBABILITY: _ClassVar[ReasonCode]
 
 class Effectiveness(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -128,6 +129,7 @@ REASON_CODE_NO_SMALLER_SAFE_NEURAL_RATE: ReasonCode
 REASON_CODE_JPEG_EXCEEDS_TARGET: ReasonCode
 REASON_CODE_RATE_OUT_OF_RANGE: ReasonCode
 REASON_CODE_JPEG_AT_RISK: ReasonCode
+REASON_CODE_ERROR_PROBABILITY: ReasonCode
 EFFECTIVENESS_UNSPECIFIED: Effectiveness
 EFFECTIVENESS_EFFECTIVE: Effectiveness
 EFFECTIVENESS_NOT_EFFECTIVE_ON_STILLS: Effectiveness
@@ -320,16 +322,18 @@ class ResolvedTarget(_message.Message):
     def __init__(self, codec: _Optional[str] = ..., bpp: _Optional[float] = ..., level: _Optional[float] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("preset", "threshold", "content_weights", "smallest_region")
+    __slots__ = ("preset", "threshold", "content_weights", "smallest_region", "max_error_probability")
     PRESET_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     CONTENT_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     SMALLEST_REGION_FIELD_NUMBER: _ClassVar[int]
+    MAX_ERROR_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     preset: str
     threshold: float
     content_weights: ContentWeights
     smallest_region: int
-    def __init__(self, preset: _Optional[str] = ..., threshold: _Optional[float] = ..., content_weights: _Optional[_Union[ContentWeights, _Mapping]] = ..., smallest_region: _Optional[int] = ...) -> None: ...
+    max_error_probability: float
+    def __init__(self, preset: _Optional[str] = ..., threshold: _Optional[float] = ..., content_weights: _Optional[_Union[ContentWeights, _Mapping]] = ..., smallest_region: _Optional[int] = ..., max_error_probability: _Optional[float] = ...) -> None: ...
 
 class ContentWeights(_message.Message):
     __slots__ = ("text", "face", "symbol", "other")
@@ -344,7 +348,7 @@ class ContentWeights(_message.Message):
     def __init__(self, text: _Optional[float] = ..., face: _Optional[float] = ..., symbol: _Optional[float] = ..., other: _Optional[float] = ...) -> None: ...
 
 class Analysis(_message.Message):
-    __slots__ = ("decision", "reasons", "image", "target", "regions", "risk_area_fraction", "safe_bpp", "jpeg", "hints", "masks", "model")
+    __slots__ = ("decision", "reasons", "image", "target", "regions", "risk_area_fraction", "safe_bpp", "jpeg", "hints", "masks", "model", "damage")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
@@ -356,6 +360,7 @@ class Analysis(_message.Message):
     HINTS_FIELD_NUMBER: _ClassVar[int]
     MASKS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    DAMAGE_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     reasons: _containers.RepeatedCompositeFieldContainer[Reason]
     image: ImageFacts
@@ -367,7 +372,28 @@ class Analysis(_message.Message):
     hints: _containers.RepeatedCompositeFieldContainer[HintPayload]
     masks: _containers.RepeatedCompositeFieldContainer[Mask]
     model: ModelInfo
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., image: _Optional[_Union[ImageFacts, _Mapping]] = ..., target: _Optional[_Union[ResolvedTarget, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., risk_area_fraction: _Optional[float] = ..., safe_bpp: _Optional[float] = ..., jpeg: _Optional[_Union[JpegAdvice, _Mapping]] = ..., hints: _Optional[_Iterable[_Union[HintPayload, _Mapping]]] = ..., masks: _Optional[_Iterable[_Union[Mask, _Mapping]]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ...) -> None: ...
+    damage: PredictedDamage
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., image: _Optional[_Union[ImageFacts, _Mapping]] = ..., target: _Optional[_Union[ResolvedTarget, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., risk_area_fraction: _Optional[float] = ..., safe_bpp: _Optional[float] = ..., jpeg: _Optional[_Union[JpegAdvice, _Mapping]] = ..., hints: _Optional[_Iterable[_Union[HintPayload, _Mapping]]] = ..., masks: _Optional[_Iterable[_Union[Mask, _Mapping]]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., damage: _Optional[_Union[PredictedDamage, _Mapping]] = ...) -> None: ...
+
+class PredictedDamage(_message.Message):
+    __slots__ = ("uniform", "hinted", "safe", "jpeg")
+    UNIFORM_FIELD_NUMBER: _ClassVar[int]
+    HINTED_FIELD_NUMBER: _ClassVar[int]
+    SAFE_FIELD_NUMBER: _ClassVar[int]
+    JPEG_FIELD_NUMBER: _ClassVar[int]
+    uniform: Damage
+    hinted: Damage
+    safe: Damage
+    jpeg: Damage
+    def __init__(self, uniform: _Optional[_Union[Damage, _Mapping]] = ..., hinted: _Optional[_Union[Damage, _Mapping]] = ..., safe: _Optional[_Union[Damage, _Mapping]] = ..., jpeg: _Optional[_Union[Damage, _Mapping]] = ...) -> None: ...
+
+class Damage(_message.Message):
+    __slots__ = ("error_probability", "pixels")
+    ERROR_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    PIXELS_FIELD_NUMBER: _ClassVar[int]
+    error_probability: float
+    pixels: float
+    def __init__(self, error_probability: _Optional[float] = ..., pixels: _Optional[float] = ...) -> None: ...
 
 class Reason(_message.Message):
     __slots__ = ("code", "message")

@@ -112,6 +112,9 @@ def to_policy(message: pb.Policy) -> values.Policy:
         symbol_weight=chosen(weights, "symbol", preset.symbol_weight),
         other_weight=chosen(weights, "other", preset.other_weight),
         smallest_region=int(chosen(message, "smallest_region", preset.smallest_region)),
+        max_error_probability=chosen(
+            message, "max_error_probability", preset.max_error_probability
+        ),
     )
 
 
@@ -132,6 +135,7 @@ def from_analysis(analysis: values.Analysis) -> pb.Analysis:
         regions=[from_region(region) for region in analysis.regions],
         risk_area_fraction=analysis.risk_area_fraction,
         safe_bpp=analysis.safe_bpp,
+        damage=from_predicted_damage(analysis.damage),
         jpeg=pb.JpegAdvice(
             quality=analysis.jpeg.quality,
             subsampling=analysis.jpeg.subsampling,
@@ -149,6 +153,21 @@ def from_analysis(analysis: values.Analysis) -> pb.Analysis:
         ],
         model=from_model(analysis.model),
     )
+
+
+def from_predicted_damage(damage: values.PredictedDamage) -> pb.PredictedDamage:
+    """The damage in each way as a message."""
+    return pb.PredictedDamage(
+        uniform=from_damage(damage.uniform),
+        hinted=from_damage(damage.hinted),
+        safe=None if damage.safe is None else from_damage(damage.safe),
+        jpeg=from_damage(damage.jpeg),
+    )
+
+
+def from_damage(damage: values.Damage) -> pb.Damage:
+    """What an image is expected to lose as a message."""
+    return pb.Damage(error_probability=damage.error_probability, pixels=damage.pixels)
 
 
 def from_facts(facts: values.ImageFacts) -> pb.ImageFacts:

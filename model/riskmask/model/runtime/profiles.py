@@ -32,6 +32,14 @@ A profile is one JSON file, schema 1::
         "pixels": [null, 40, ..., 8],    8 heights over 0 that never rise, null where none is safe
         "fitted_on": "one sentence: which lines, how many, with which command"
       }
+
+- ``error_calibration``: optional, see :mod:`riskmask.model.runtime.error_calibration`::
+
+      {
+        "schema": 1,
+        "slope": 0.9, "intercept": 0.2,  of the logit of the peak of an image's risk map
+        "fitted_on": "one sentence: which pictures, how many, with which command"
+      }
 """
 
 from __future__ import annotations
@@ -49,6 +57,7 @@ from typing import Any
 import numpy as np
 
 from riskmask.model.levels import FINEST
+from riskmask.model.runtime.error_calibration import ErrorCalibration, parse_error_calibration
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profile_fields import number, object_field, per_anchor, text_field
 from riskmask.model.runtime.safe_text_height import SafeTextHeight, parse_safe_text_height
@@ -70,6 +79,7 @@ class CodecProfile:
         risk_slope, risk_intercept: 8 each, the logistic calibration of the risk's logit.
         fitted_on: where the figures come from.
         safe_text_height: from which height on it keeps text; None where nobody measured it.
+        error_calibration: how likely an image has an error; None likewise.
     """
 
     name: str
@@ -85,6 +95,7 @@ class CodecProfile:
     risk_intercept: tuple[float, ...]
     fitted_on: str
     safe_text_height: SafeTextHeight | None = None
+    error_calibration: ErrorCalibration | None = None
 
     @property
     def coarsest_level(self) -> float:
@@ -208,6 +219,7 @@ def _parsed(content: dict[str, Any], file: str) -> CodecProfile:
         risk_intercept=per_anchor(calibration.get("intercept"), "risk_calibration.intercept", file),
         fitted_on=text_field(content, "fitted_on", file),
         safe_text_height=parse_safe_text_height(content, file),
+        error_calibration=parse_error_calibration(content, file),
     )
     if min(profile.rate_factor) <= 0:
         raise ProfileError(f"{file}: every rate_factor must be over 0")

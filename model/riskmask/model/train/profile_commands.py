@@ -155,3 +155,68 @@ def codec_profile(
             f"{rates.error[0]:.3f} before, {rates.error[1]:.3f} after"
         )
     typer.echo(f"wrote {out}, version {written.version}")
+
+
+@app.command()
+def error_calibration(
+    codec: Annotated[str, typer.Option(help="Name of the codec in the labels.")] = "hyperprior",
+    labels: FoldersOption = None,
+    model: Annotated[
+        Path | None, typer.Option(help="ONNX detector; default: the packaged one.")
+    ] = None,
+    profile: Annotated[
+        Path | None, typer.Option(help="Profile to add to; default: the packaged one.")
+    ] = None,
+    fonts: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folders of the scenes' typefaces, for pictures that were not kept."),
+    ] = None,
+) -> None:
+    """Fit how likely an image has an error, on pictures kept out of training, into a profile."""
+    from tqdm import tqdm
+
+    from riskmask.model.data.labelled import read_labelled
+    from riskmask.model.data.shards import LabelsError
+    from riskmask.model.data.training_set import load_folders
+    from riskmask.model.runtime.error_calibration import FIELD, ErrorCalibration
+    from riskmask.model.runtime.errors import ModelError, ProfileError, WeightsError
+    from riskmask.model.runtime.predictor import Predictor
+    from riskmask.model.runtime.profiles import CodecProfile, amend_profile_file
+    from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.train.error_calibration import fit_errors, peaks_of
+
+    out = profile or PROFILES / f"{codec}.json"
+    try:
+        predictor = Predictor(model or find_weights().path)
+        folders = labels or [Path("runs/labels")]
+        examples = load_folders(folders, codecs=[codec], fonts=fonts or ())
+        kept = [example for example in examples if example.for_calibration]
+        said = [
+            row
+            for folder in reversed(folders)  # of a picture in two folders the first one's counts
+            for row in read_labelled(folder, calibration=True)[1]
+            if row.codec == codec
+        ]
+        peaks = peaks_of(
+            predictor, CodecProfile.load(out), tqdm(kept, desc="predicting", unit="image"), said
+        )
+        fitted = fit_errors(peaks)
+        calibration = ErrorCalibration(
+            slope=round(fitted.slope, 4),
+            intercept=round(fitted.intercept, 4),
+            fitted_on=(
+                f"{fitted.pictures} pictures with judged regions, kept out of training, at eight "
+                f"levels, detector {predictor.sha256[:8]}, by python -m riskmask.model.train "
+                f"error-calibration --codec {codec}"
+            ),
+        )
+        written = amend_profile_file(out, {FIELD: calibration.to_json()})
+    except (FileNotFoundError, LabelsError, ModelError, ProfileError, WeightsError) as error:
+        typer.echo(f"error-calibration: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(
+        f"slope {fitted.slope:.3f}, intercept {fitted.intercept:+.3f}; {fitted.errors} of "
+        f"{8 * fitted.pictures} verdicts are errors; by fits without the own picture: calibration "
+        f"error {fitted.error:.3f}, Brier skill {fitted.skill:+.3f}"
+    )
+    typer.echo(f"wrote {out}, version {written.version}: {calibration.fitted_on}")

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.allocation import KnownPrediction
-from riskmask.server.engine.components import find_components
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.raw_image import PixelFormat, Plane, RawImage
 from riskmask.server.engine.values import Analysis, AnalysisRequest, Policy, ReasonCode, Target
 
 HINT_FORMAT = "riskmask-levels"
-PEAK_STEPS = 12  # bisections: a peak to within 1/4096
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Answer:
         decision: e.g. ``ENCODE``.
         clamped: whether the engine took the rate for one out of the codec's range.
         resolved_level: at which the engine looked.
-        peak: the threshold from which on the answer would be ``ENCODE``, in [0, 1].
+        error_probability: predicted, uniformly coded; None where the profile does not know it.
         regions: how many.
         safe_bpp: of the whole image, None where no level is safe.
         jpeg_quality, jpeg_subsampling, jpeg_bytes, jpeg_safe: the JPEG advised.
@@ -44,7 +42,7 @@ class Answer:
     decision: str
     clamped: bool
     resolved_level: float
-    peak: float
+    error_probability: float | None
     regions: int
     safe_bpp: float | None
     jpeg_quality: int
@@ -78,9 +76,9 @@ class Counsel:
         known = KnownPrediction(predictor.predict(image), predictor.name, predictor.sha256)
         self._engine = Engine(known, profiles)
         self._policy = policy
-        self._height, self._width = image.shape[:2]
+        height, width = image.shape[:2]
         plane = Plane(np.ascontiguousarray(image).tobytes())
-        self._image = RawImage(PixelFormat.RGB8, self._width, self._height, (plane,))
+        self._image = RawImage(PixelFormat.RGB8, width, height, (plane,))
 
     def answer(self, picture: str, codec: str, level: int, bpp: float) -> Answer:
         """Ask for a codec's rate."""
@@ -93,7 +91,7 @@ class Counsel:
             decision=said.decision.value,
             clamped=any(r.code is ReasonCode.RATE_OUT_OF_RANGE for r in said.reasons),
             resolved_level=said.target.level,
-            peak=peak(said.risk, self._policy.smallest_region, self._width, self._height),
+            error_probability=said.damage.uniform.error_probability,
             regions=len(said.regions),
             safe_bpp=said.safe_bpp,
             jpeg_quality=said.jpeg.quality,
@@ -115,22 +113,3 @@ class Counsel:
             policy=self._policy,
         )
         return self._engine.analyze(request)
-
-
-def peak(risk: NDArray[np.float32], smallest: int, width: int, height: int) -> float:
-    """The least threshold (to 1/4096, rounded up) at which a risk map holds no region.
-
-    Args:
-        risk: (ceil(height / 4), ceil(width / 4)) float32 in [0, 1].
-        smallest: area in pixels under which a region is dropped.
-        width, height: of the image in pixels.
-    """
-    steps = 1 << PEAK_STEPS
-    low, high = 0, steps
-    while high - low > 1:
-        middle = (low + high) // 2
-        if find_components(risk, middle / steps, smallest, width, height).count > 0:
-            low = middle
-        else:
-            high = middle
-    return high / steps

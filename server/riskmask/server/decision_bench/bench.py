@@ -16,6 +16,7 @@ from riskmask.model.annotators.base import RegionAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
+from riskmask.model.data.labelled import Labelled, read_labelled
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.label.worker import make_annotators
 from riskmask.model.levels import ANCHORS
@@ -26,7 +27,6 @@ from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.lines import file_hash, text_hash
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
 from riskmask.server.decision_bench.answers import Answer, Counsel
-from riskmask.server.decision_bench.cases import Labelled, read_labelled
 from riskmask.server.decision_bench.coding import (
     REFERENCE,
     Coded,
@@ -111,7 +111,8 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
     facts = [
         f"Detector: {bench.predictor.name}, sha256 {bench.predictor.sha256[:8]}.",
         f"Policy: {setting.policy} (threshold {bench.policy.threshold:g}, smallest region "
-        f"{bench.policy.smallest_region} pixels).",
+        f"{bench.policy.smallest_region} pixels, an error less probable than "
+        f"{bench.policy.max_error_probability:g}).",
         *unfinished(run, chosen),
     ]
     made = Made(_command(setting, run), facts, setting.calibration)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.base import RegionAnnotator
+from riskmask.model.data.labelled import Labelled
 from riskmask.model.encoders.errors import EncoderFailedError, UnreachableSizeError
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import Specimen
 from riskmask.server.decision_bench.answers import Answer
-from riskmask.server.decision_bench.cases import Labelled
 from riskmask.server.decision_bench.jpegs import (
     SmallestSafe,
     Written,

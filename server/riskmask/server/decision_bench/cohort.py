@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.data.labelled import Labelled
 from riskmask.model.evaluate.bootstrap import Interval, interval
 from riskmask.server.decision_bench.answers import Answer
-from riskmask.server.decision_bench.cases import Labelled
 
 RESAMPLES = 1000
 Mask = NDArray[np.bool_]
@@ -43,7 +43,8 @@ class Cohort:
         level: whose rate was asked for.
         judged: whether any region of the picture is judged.
         error: whether it has a high-impact or face error.
-        peak: threshold from which on the answer would be ``ENCODE``.
+        probability: predicted, that it has one; NaN where nobody knows.
+        regions: how many areas reach the policy's threshold.
     """
 
     answers: Sequence[Answer]
@@ -51,7 +52,8 @@ class Cohort:
     level: NDArray[np.intp]
     judged: Mask
     error: Mask
-    peak: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    regions: NDArray[np.intp]
 
     def decided(self, decision: str) -> Mask:
         """(N,) bool, the answers of a decision."""
@@ -86,8 +88,13 @@ def join(answers: Mapping[tuple[str, ...], Answer], labelled: Sequence[Labelled]
         level=np.array([answer.level for answer, _ in found], np.intp),
         judged=np.array([bool(row.judged) for _, row in found], bool),
         error=np.array([row.has_error(answer.level) for answer, row in found], bool),
-        peak=np.array([answer.peak for answer, _ in found], np.float64),
+        probability=np.array([_known(answer.error_probability) for answer, _ in found], np.float64),
+        regions=np.array([answer.regions for answer, _ in found], np.intp),
     )
+
+
+def _known(probability: float | None) -> float:
+    return float("nan") if probability is None else probability
 
 
 def share(pictures: NDArray[np.intp], part: Mask) -> Share:

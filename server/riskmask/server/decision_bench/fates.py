@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from riskmask.server.decision_bench.cases import Labelled
+from riskmask.model.data.labelled import Labelled
 from riskmask.server.decision_bench.coding import REFERENCE
 from riskmask.server.decision_bench.record import HINTED, RAISED, UNIFORM, Coding, Run, place_of
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.decision_bench.cases import Labelled
+from riskmask.model.data.labelled import Labelled
 from riskmask.server.decision_bench.coding import REFERENCE
 from riskmask.server.decision_bench.cohort import Cohort, Share, figure, join, share
 from riskmask.server.decision_bench.fates import BothWays, Raised, both_ways, raised
@@ -20,8 +20,8 @@ ENCODE, FALLBACK = Decision.ENCODE.value, Decision.FALLBACK_JPEG.value
 HINTS = Decision.ENCODE_WITH_HINTS.value
 FEWEST_ENCODE = 200  # answers that the first figure has to rest on
 FEWEST_FALLBACK = 20  # with fewer, one answer moves the share by more than 5 points
-PEAKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)  # bands
-THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+PROBABILITIES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)  # bands
+LIMITS = (0.01, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 1.0)
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,26 @@ class Figure:
 
 @dataclass(frozen=True)
 class Swept:
-    """What another threshold would do, on pictures with judged regions.
+    """What another policy would do, on pictures with judged regions.
 
     Attributes:
-        threshold: below which the map has no region.
+        limit: of the policy on the probability of an error.
         error: share of the answers ``ENCODE`` whose picture has an error.
         kept: share of the safe cases that are answered ``ENCODE``.
     """
 
-    threshold: float
+    limit: float
     error: Share
     kept: Share
 
 
 @dataclass(frozen=True)
-class Peaked:
-    """What the peak of the map is worth as the probability that the picture has an error.
+class Predicted:
+    """How often pictures have an error, by the probability predicted of it.
 
     Attributes:
         low, high: over ``low`` and at most ``high``.
-        mean: of the peaks, NaN where there are none.
+        mean: of the probabilities, NaN where there are none.
         error: share of the pictures with an error, of those with judged regions.
     """
 
@@ -79,14 +79,14 @@ class Measured:
     Attributes:
         bars: held against what they have to be.
         further: the others.
-        peaks: how often pictures have an error, by the peak of the map.
-        sweep: over the threshold.
+        predicted: how often pictures have an error, by the probability predicted.
+        sweep: over the policy's limit on it.
         cohort: the answers.
     """
 
     bars: Sequence[Figure]
     further: Sequence[Figure]
-    peaks: Sequence[Peaked]
+    predicted: Sequence[Predicted]
     sweep: Sequence[Swept]
     cohort: Cohort
 
@@ -105,12 +105,12 @@ def measure(labelled: Sequence[Labelled], run: Run, policy: Policy) -> Measured:
     by_reference = {row.key: row for row in labelled if row.codec == REFERENCE}
     coded = _Coded(both_ways(run, by_reference), raised(run, by_reference), keys)
     jpegs = [trial for trial in run.jpegs.all() if trial.picture in by_reference]
-    thresholds = sorted({*THRESHOLDS, policy.threshold})
+    limits = sorted({*LIMITS, policy.max_error_probability})
     return Measured(
         bars=[*_encode(cohort), *_fallback(cohort, coded), *_jpeg(jpegs, keys)],
         further=[*_around_encode(cohort), *_around_coding(coded), *_further_jpeg(jpegs, keys)],
-        peaks=[_peaked(cohort, low, high) for low, high in pairwise(PEAKS)],
-        sweep=[_swept(cohort, threshold) for threshold in thresholds],
+        predicted=[_predicted(cohort, low, high) for low, high in pairwise(PROBABILITIES)],
+        sweep=[_swept(cohort, limit) for limit in limits],
         cohort=cohort,
     )
 
@@ -229,16 +229,16 @@ def _median(
     return figure(_numbers(trials, keys), lambda rows: float(np.median(values[rows])))
 
 
-def _peaked(cohort: Cohort, low: float, high: float) -> Peaked:
-    inside = (cohort.peak > low) & (cohort.peak <= high) & cohort.judged
-    mean = float(cohort.peak[inside].mean()) if inside.any() else float("nan")
-    return Peaked(low, high, mean, cohort.share(cohort.error, inside))
+def _predicted(cohort: Cohort, low: float, high: float) -> Predicted:
+    inside = (cohort.probability > low) & (cohort.probability <= high) & cohort.judged
+    mean = float(cohort.probability[inside].mean()) if inside.any() else float("nan")
+    return Predicted(low, high, mean, cohort.share(cohort.error, inside))
 
 
-def _swept(cohort: Cohort, threshold: float) -> Swept:
-    encode = cohort.peak <= threshold
+def _swept(cohort: Cohort, limit: float) -> Swept:
+    encode = (cohort.regions == 0) & ((cohort.probability < limit) | (limit >= 1.0))
     return Swept(
-        threshold,
+        limit,
         error=cohort.share(cohort.error, encode & cohort.judged),
         kept=cohort.share(encode, ~cohort.error & cohort.judged),
     )

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.base import RegionAnnotator
+from riskmask.model.data.labelled import is_grave
 from riskmask.server.closed_loop.pictures import Specimen
-from riskmask.server.decision_bench.cases import is_grave
 
 
 @dataclass(frozen=True)

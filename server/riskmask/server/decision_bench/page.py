@@ -14,10 +14,10 @@ import numpy as np
 
 from riskmask.model.pages import write_whole
 from riskmask.server.decision_bench.cohort import Cohort, Mask, Share
-from riskmask.server.decision_bench.figures import Figure, Measured, Peaked, Swept
+from riskmask.server.decision_bench.figures import Figure, Measured, Predicted, Swept
 from riskmask.server.engine.values import Decision
 
-COLUMNS = ("table", "figure", "threshold", "value", "low", "high", "base", "pictures", "wanted")
+COLUMNS = ("table", "figure", "at", "value", "low", "high", "base", "pictures", "wanted")
 BANDS = (0.0, 0.125, 0.25, 0.5, 1.0, np.inf)
 
 INTRODUCTION = """\
@@ -43,7 +43,8 @@ when it is really coded so.
   `FALLBACK_JPEG` only uniform coding is judged.
 - The smallest safe JPEG has the same subsampling as the advised one: from the finest quality down
   to the first error, and between those two. Sizes are of Pillow's files with optimised tables.
-- The peak of a map is the threshold from which on the answer would be `ENCODE`.
+- `ENCODE` needs both: no region that reaches the policy's threshold, and a probability of an error
+  under the policy's limit. With a limit of 1 the regions alone decide.
 - In brackets: 95% bootstrap intervals over pictures (1,000 resamples), since answers about one
   picture at several rates, and by several codecs, are not independent. Where all or none of a few
   answers agree, an interval of no width says nothing.
@@ -81,15 +82,15 @@ def write_page(made: Made, measured: Measured, out: Path) -> None:
         answers=len(cohort.answers),
         unjudged=len(pictures - judged),
     )
-    peaks, thresholds = _peaks(measured.peaks), _sweep(measured.sweep)
+    predicted, limits = _predictions(measured.predicted), _sweep(measured.sweep)
     lines = [
         *introduction.splitlines(),
         *_section("What it has to reach", BAR_HEADS, map(_bar, measured.bars)),
         *_section("By decision", CONFUSION_HEADS, _confusion(cohort)),
         *_section("By rate asked for, with judged regions", BAND_HEADS, _bands(cohort)),
         *_section("Further figures", HEADS, map(_further, measured.further)),
-        *_section("By the peak of the map, with judged regions", PEAK_HEADS, peaks),
-        *_section("Other thresholds, with judged regions", SWEEP_HEADS, thresholds),
+        *_section("By the predicted probability of an error", PREDICTED_HEADS, predicted),
+        *_section("Other limits on that probability", SWEEP_HEADS, limits),
     ]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, "\n".join(lines) + "\n")
@@ -100,8 +101,8 @@ HEADS = ("figure", "measured", "of", "pictures")
 BAR_HEADS = ("figure", "wanted", "measured", "of", "pictures", "")
 CONFUSION_HEADS = ("decision", "an error", "no error", "nobody can judge")
 BAND_HEADS = ("bpp", *(decision.value for decision in Decision), "ENCODE with an error")
-PEAK_HEADS = ("peak", "mean", "with an error", "of", "pictures")
-SWEEP_HEADS = ("threshold", "answers ENCODE", "with an error", "safe cases that get ENCODE")
+PREDICTED_HEADS = ("predicted", "mean", "with an error", "of, with judged regions", "pictures")
+SWEEP_HEADS = ("limit", "answers ENCODE", "with an error", "safe cases that get ENCODE")
 
 
 def _bar(figure: Figure) -> list[str]:
@@ -122,17 +123,17 @@ def _further(figure: Figure) -> list[str]:
     return [figure.name, _told(share), str(share.count), str(share.pictures)]
 
 
-def _peaks(peaks: Sequence[Peaked]) -> Iterator[list[str]]:
-    for peaked in peaks:
-        error, mean = peaked.error, "" if isnan(peaked.mean) else f"{peaked.mean:.3f}"
+def _predictions(predicted: Sequence[Predicted]) -> Iterator[list[str]]:
+    for band in predicted:
+        error, mean = band.error, "" if isnan(band.mean) else f"{band.mean:.3f}"
         base = [str(error.count), str(error.pictures)]
-        yield [f"{peaked.low:g} to {peaked.high:g}", mean, _told(error), *base]
+        yield [f"{band.low:g} to {band.high:g}", mean, _told(error), *base]
 
 
 def _sweep(sweep: Sequence[Swept]) -> Iterator[list[str]]:
     for swept in sweep:
         found = [_told(swept.error), _told(swept.kept)]
-        yield [f"{swept.threshold:g}", str(swept.error.count), *found]
+        yield [f"{swept.limit:g}", str(swept.error.count), *found]
 
 
 def _confusion(cohort: Cohort) -> Iterator[list[str]]:
@@ -181,13 +182,13 @@ def _csv(measured: Measured) -> str:
     for table, figures in (("bar", measured.bars), ("further", measured.further)):
         for figure in figures:
             writer.writerow([table, figure.name, "", *_cells(figure.share), figure.wanted])
-    for peaked in measured.peaks:
-        name = f"an error, peak over {peaked.low:g} to"
-        writer.writerow(["peak", name, f"{peaked.high:g}", *_cells(peaked.error), ""])
+    for band in measured.predicted:
+        name = f"an error, predicted over {band.low:g} to"
+        writer.writerow(["predicted", name, f"{band.high:g}", *_cells(band.error), ""])
     for swept in measured.sweep:
-        at = f"{swept.threshold:g}"
-        writer.writerow(["threshold", "ENCODE, an error", at, *_cells(swept.error), ""])
-        writer.writerow(["threshold", "safe, gets ENCODE", at, *_cells(swept.kept), ""])
+        at = f"{swept.limit:g}"
+        writer.writerow(["limit", "ENCODE, an error", at, *_cells(swept.error), ""])
+        writer.writerow(["limit", "safe, gets ENCODE", at, *_cells(swept.kept), ""])
     return stream.getvalue()
 
 

@@ -1,9 +1,9 @@
 """Moves bits to where the risk is: the canonical map, a wanted level per 16x16 block.
 
-First every block that a region touches is raised to the level from which on its part of the
-region is safe, and all other blocks are lowered to one and the same level until the predicted bits
-equal those of the uniform image. Where that leaves no region, the image is safe with hints. Where
-the bits do not suffice for that, they are put where they avert most
+First every block that an area at risk touches is raised to the level from which on its part of
+the area is safe, and all other blocks are lowered to one and the same level until the predicted
+bits equal those of the uniform image. Where that leaves no such area, the image is safe with hints.
+Where the bits do not suffice for that, they are put where they avert most
 (:mod:`~riskmask.server.engine.lagrangian`). So they are in every map that an encoder is given,
 which falls below no level that safety needs.
 """
@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.components import Components
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.engine.lagrangian import expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
-from riskmask.server.engine.regions import RegionSet, cell_safe_levels, has_region
+from riskmask.server.engine.regions import cell_safe_levels, has_region
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
@@ -33,10 +34,10 @@ class Allocation:
 
     Attributes:
         levels: (R, C) float32 in [0, 7], raster, a block covers 16x16 pixels.
-        background_level: of the blocks that no region touches; where the bits do not suffice for
-            safety, of the coarsest block.
+        background_level: of the blocks that no area at risk touches; where the bits do not suffice
+            for safety, of the coarsest block.
         predicted_bpp: of the image coded so.
-        feasible: it costs no more than the target and no region is left.
+        feasible: it costs no more than the target and no area at risk is left.
         floor: (R, C) float32, the level that a block needs for that; the codec's coarsest where it
             needs none.
         uniform_damage, damage: miscompressed pixels to be expected, weighted by the policy, of the
@@ -53,17 +54,25 @@ class Allocation:
 
 
 def allocate(
-    regions: RegionSet,
+    at_risk: Components,
     curves: RiskCurves,
     rates: RateCurves,
     profile: CodecProfile,
     target: ResolvedTarget,
     policy: Policy,
 ) -> Allocation:
-    """The levels that follow from an image's regions at equal bits; uniform without any."""
+    """The levels that follow from an image's areas at risk at equal bits; uniform without any.
+
+    Args:
+        at_risk: connected areas that reach the policy's threshold at the target's level.
+        curves, rates: of the image.
+        profile: of the codec.
+        target: of the uniform image.
+        policy: of the whole image, see :func:`~riskmask.server.engine.policy.image_policy`.
+    """
     uniform = np.full(rates.shape, target.level, np.float32)
     floor = np.full(rates.shape, profile.coarsest_level, np.float32)
-    if regions.count == 0:
+    if at_risk.count == 0:
         damage = expected_damage(curves, uniform)
         return Allocation(
             uniform,
@@ -75,7 +84,7 @@ def allocate(
             damage=damage,
         )
     wanted = _wanted_levels(
-        regions, curves, rates.shape, target.level, profile.finest_level, policy
+        at_risk, curves, rates.shape, target.level, profile.finest_level, policy
     )
     raised = wanted > -np.inf
     floor = np.maximum(floor, wanted)
@@ -88,7 +97,7 @@ def allocate(
     bits = float(rates.bits(levels).sum())
     affordable = bits <= budget * (1.0 + 1e-6)
     feasible = affordable and not has_region(
-        curves.under(_per_cell(levels, curves.shape)), curves, policy
+        curves.under(per_cell(levels, curves.shape)), curves, policy
     )
     if not feasible:
         levels = least_damage(
@@ -131,23 +140,23 @@ def map_of_least_damage(
         allocation.floor,
     )
     averts = expected_damage(curves, levels) < allocation.damage
-    safe = not has_region(curves.under(_per_cell(levels, curves.shape)), curves, policy)
+    safe = not has_region(curves.under(per_cell(levels, curves.shape)), curves, policy)
     return levels if averts and safe else allocation.levels
 
 
 def _wanted_levels(
-    regions: RegionSet,
+    at_risk: Components,
     curves: RiskCurves,
     shape: tuple[int, ...],
     level: float,
     finest: float,
     policy: Policy,
 ) -> NDArray[np.float32]:
-    """(R, C) the highest safe level of the regions' cells in a block, -inf where there is none.
+    """(R, C) the highest safe level of the cells at risk in a block, -inf where there is none.
 
     Cell by cell, because a region's own safe level leaves out the riskiest 5% of it.
     """
-    labels = regions.components.labels
+    labels = at_risk.labels
     rows, columns = shape
     wanted = np.full((rows * CELLS, columns * CELLS), -np.inf, np.float32)
     inside = wanted[: labels.shape[0], : labels.shape[1]]
@@ -185,5 +194,6 @@ def _background_level(
     return float(np.nextafter(np.float32(low), np.float32(coarsest)))
 
 
-def _per_cell(levels: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+def per_cell(levels: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """(h, w) level of each cell of 4x4 pixels, of (R, C) levels per block."""
     return levels.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[: shape[0], : shape[1]]

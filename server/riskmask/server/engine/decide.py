@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from riskmask.server.engine.allocate import Allocation
 from riskmask.server.engine.regions import RegionSet
 from riskmask.server.engine.target import Resolution
-from riskmask.server.engine.values import Decision, JpegAdvice, Policy, Reason, ReasonCode
+from riskmask.server.engine.values import (
+    Decision,
+    JpegAdvice,
+    Policy,
+    PredictedDamage,
+    Reason,
+    ReasonCode,
+)
 
 MOST_BYTES = 2.0**63
 
@@ -18,14 +25,20 @@ class Evidence:
 
     Attributes:
         pixels: of the image.
-        safe_bpp: at which the image holds no region, None where no level does.
+        regions: that reach the policy's threshold.
+        at_risk: whether the image is as asked: by its regions, or because an error somewhere in it
+            is likelier than the policy accepts.
+        safe_bpp: at which the image is not, None where it is at every level.
+        damage: predicted in each way.
     """
 
     pixels: int
     resolution: Resolution
     regions: RegionSet
+    at_risk: bool
     allocation: Allocation
     safe_bpp: float | None
+    damage: PredictedDamage
     jpeg: JpegAdvice
     policy: Policy
 
@@ -33,9 +46,9 @@ class Evidence:
 def decide(evidence: Evidence) -> tuple[Decision, tuple[Reason, ...]]:
     """The cheapest safe way: as asked, with hints, at a higher rate, or as JPEG."""
     clamped = evidence.resolution.reasons
-    if evidence.regions.count == 0:
+    if not evidence.at_risk:
         return Decision.ENCODE, (*clamped, _no_risk(evidence))
-    reasons = (*clamped, _risk_regions(evidence))
+    reasons = (*clamped, *_risks(evidence))
     if evidence.allocation.feasible:
         return Decision.ENCODE_WITH_HINTS, (*reasons, _hints_suffice(evidence))
     safe_bytes = _size(evidence.safe_bpp, evidence.pixels)
@@ -43,12 +56,13 @@ def decide(evidence: Evidence) -> tuple[Decision, tuple[Reason, ...]]:
         # The only safe way there is, whatever it costs.
         at_risk = _jpeg_at_risk(
             evidence,
-            f"no region is left at {evidence.safe_bpp:.3g} bpp, {safe_bytes} bytes",
+            f"{evidence.resolution.target.codec} is safe from {evidence.safe_bpp:.3g} bpp on, "
+            f"{safe_bytes} bytes",
         )
         return Decision.RAISE_RATE, (*reasons, at_risk)
     if safe_bytes is not None and safe_bytes < evidence.jpeg.estimated_bytes:
         message = (
-            f"No region is left at {evidence.safe_bpp:.3g} bpp, {safe_bytes} bytes; "
+            f"The image is safe at {evidence.safe_bpp:.3g} bpp, {safe_bytes} bytes; "
             f"a safe JPEG needs {evidence.jpeg.estimated_bytes}."
         )
         reason = Reason(ReasonCode.SAFE_RATE_CHEAPER_THAN_JPEG, message)
@@ -66,7 +80,27 @@ def _no_risk(evidence: Evidence) -> Reason:
     return Reason(
         ReasonCode.NO_RISK,
         f"No area of {policy.smallest_region} pixels or more reaches risk "
-        f"{policy.threshold:g} at {target.bpp:.3g} bpp.",
+        f"{policy.threshold:g} at {target.bpp:.3g} bpp{_error_probability(evidence, '; ')}.",
+    )
+
+
+def _risks(evidence: Evidence) -> tuple[Reason, ...]:
+    reasons = [_risk_regions(evidence)] if evidence.regions.count else []
+    probability = evidence.damage.uniform.error_probability
+    if probability is not None and probability >= evidence.policy.max_error_probability:
+        message = f"At {evidence.resolution.target.bpp:.3g} bpp{_error_probability(evidence, ' ')}."
+        reasons.append(Reason(ReasonCode.ERROR_PROBABILITY, message))
+    return tuple(reasons)
+
+
+def _error_probability(evidence: Evidence, joint: str) -> str:
+    """In words, behind a joint; nothing where the profile does not know it."""
+    probability = evidence.damage.uniform.error_probability
+    if probability is None:
+        return ""
+    return (
+        f"{joint}some symbol or face becomes another one with a probability of {probability:.2g}, "
+        f"of which the policy accepts less than {evidence.policy.max_error_probability:g}"
     )
 
 
@@ -87,7 +121,7 @@ def _hints_suffice(evidence: Evidence) -> Reason:
     allocation, target = evidence.allocation, evidence.resolution.target
     return Reason(
         ReasonCode.HINTS_SUFFICE,
-        f"Raising the regions to their safe levels leaves no region; lowering the rest from level "
+        f"Raising what is at risk to its safe levels is enough; lowering the rest from level "
         f"{target.level:.2f} to {allocation.background_level:.2f} would pay for it at "
         f"{allocation.predicted_bpp:.3g} bpp.",
     )
@@ -96,9 +130,9 @@ def _hints_suffice(evidence: Evidence) -> Reason:
 def _fallback(evidence: Evidence, safe_bytes: int | None) -> tuple[Reason, ...]:
     jpeg, codec = evidence.jpeg, evidence.resolution.target.codec
     if safe_bytes is None:
-        why = f"No rate of {codec} is free of risk on this image"
+        why = f"No rate of {codec} is safe on this image"
     else:
-        why = f"{codec} is free of risk from {evidence.safe_bpp:.3g} bpp on, {safe_bytes} bytes"
+        why = f"{codec} is safe from {evidence.safe_bpp:.3g} bpp on, {safe_bytes} bytes"
     reason = Reason(
         ReasonCode.NO_SMALLER_SAFE_NEURAL_RATE,
         f"{why}; JPEG at quality {jpeg.quality} needs {jpeg.estimated_bytes}.",
@@ -119,5 +153,5 @@ def _fallback(evidence: Evidence, safe_bytes: int | None) -> tuple[Reason, ...]:
 def _jpeg_at_risk(evidence: Evidence, instead: str) -> Reason:
     return Reason(
         ReasonCode.JPEG_AT_RISK,
-        f"Not even a JPEG at quality {evidence.jpeg.quality} is free of risk; {instead}.",
+        f"Not even a JPEG at quality {evidence.jpeg.quality} is safe; {instead}.",
     )

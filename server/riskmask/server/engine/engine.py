@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.components import find_components
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
@@ -16,8 +17,9 @@ from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.tile_batches import Batching
 from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
-from riskmask.server.engine.allocate import allocate, map_of_least_damage
+from riskmask.server.engine.allocate import allocate, map_of_least_damage, per_cell
 from riskmask.server.engine.any_image import Decode, decode_any, decode_here
+from riskmask.server.engine.damage import predicted_damage
 from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import UnknownCodecError
@@ -26,12 +28,18 @@ from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats, export_hints
 from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
-from riskmask.server.engine.policy import check_policy
+from riskmask.server.engine.policy import check_policy, image_policy
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import find_regions, image_safe_level
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.target import check_target, resolve
-from riskmask.server.engine.values import Analysis, AnalysisRequest, ModelFacts
+from riskmask.server.engine.values import (
+    Analysis,
+    AnalysisRequest,
+    Damage,
+    ModelFacts,
+    PredictedDamage,
+)
 
 
 class InferenceBackend(Protocol):
@@ -185,31 +193,49 @@ class Engine:
         regions = find_regions(
             prediction, curves, rates, target.level, policy, profile.finest_level
         )
-        allocation = allocate(regions, curves, rates, profile, target, policy)
-        safe = image_safe_level(curves, policy, profile.coarsest_level, profile.finest_level)
-        safe_bpp = None if safe is None else rates.bpp(safe)
         risk = curves.at(target.level)
+        strict = image_policy(policy, profile)
+        at_risk = find_components(
+            risk, strict.threshold, strict.smallest_region, curves.width, curves.height
+        )
+        allocation = allocate(at_risk, curves, rates, profile, target, strict)
+        safe = image_safe_level(curves, strict, profile.coarsest_level, profile.finest_level)
+        safe_bpp = None if safe is None else rates.bpp(safe)
         jpeg_profile = self.profiles[jpeg.PROFILE]
+        jpeg_curves = RiskCurves(prediction, jpeg_profile, policy)
         jpeg_advice = jpeg.advise(
             decoded.pixels,
-            RiskCurves(prediction, jpeg_profile, policy),
+            jpeg_curves,
             jpeg_profile,
-            policy,
-            at_risk=regions.count > 0,
+            image_policy(policy, jpeg_profile),
+            at_risk=at_risk.count > 0,
+        )
+        levels = allocation.levels
+        if request.hint_formats:
+            levels = map_of_least_damage(allocation, curves, rates, profile, target, strict)
+
+        def damage(risk: NDArray[np.float32]) -> Damage:
+            return predicted_damage(risk, curves, profile, policy)
+
+        jpeg_risk = jpeg_curves.at(jpeg_profile.level_of_quality(jpeg_advice.quality))
+        predicted = PredictedDamage(
+            uniform=damage(risk),
+            hinted=damage(curves.under(per_cell(levels, curves.shape))),
+            safe=None if safe is None else damage(curves.at(safe)),
+            jpeg=predicted_damage(jpeg_risk, jpeg_curves, jpeg_profile, policy),
         )
         evidence = Evidence(
             pixels=rates.pixels,
             resolution=resolution,
             regions=regions,
+            at_risk=at_risk.count > 0,
             allocation=allocation,
             safe_bpp=safe_bpp,
+            damage=predicted,
             jpeg=jpeg_advice,
             policy=policy,
         )
         decision, reasons = decide(evidence)
-        levels = allocation.levels
-        if request.hint_formats:
-            levels = map_of_least_damage(allocation, curves, rates, profile, target, policy)
         return Analysis(
             decision=decision,
             reasons=reasons,
@@ -225,6 +251,7 @@ class Engine:
             ),
             risk_area_fraction=regions.area / rates.pixels,
             safe_bpp=safe_bpp,
+            damage=predicted,
             jpeg=jpeg_advice,
             hints=export_hints(
                 request.hint_formats,

@@ -35,14 +35,14 @@ def advise(
     *,
     at_risk: bool,
 ) -> JpegAdvice:
-    """The coarsest JPEG that holds no region, as JPEG's own profile sees it.
+    """The coarsest JPEG that is safe, as JPEG's own profile sees it.
 
     Args:
         pixels: (H, W, 3) uint8 RGB.
         curves: risk calibrated by the JPEG profile.
         profile: the JPEG profile.
-        policy: what counts as a region.
-        at_risk: whether the neural codec puts a region at risk; colour then keeps its
+        policy: of the whole image coded as JPEG.
+        at_risk: whether the neural codec puts the image at risk; colour then keeps its
             resolution.
 
     Returns:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from riskmask.model.runtime.components import Components
 from riskmask.model.runtime.prediction import RISK_STRIDE
-from riskmask.server.engine.components import Components
 
 Polygon = tuple[tuple[int, int], ...]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.runtime.components import Components, find_components
 from riskmask.model.runtime.prediction import Prediction
-from riskmask.server.engine.components import Components, find_components
 from riskmask.server.engine.outlines import outlines, pixel_box
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.risk import RiskCurves

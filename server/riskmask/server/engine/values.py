@@ -11,6 +11,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.peak import SMALLEST_REGION
 from riskmask.server.engine.raw_image import RawImage
 
 
@@ -34,6 +35,7 @@ class ReasonCode(Enum):
     JPEG_EXCEEDS_TARGET = "JPEG_EXCEEDS_TARGET"
     RATE_OUT_OF_RANGE = "RATE_OUT_OF_RANGE"
     JPEG_AT_RISK = "JPEG_AT_RISK"
+    ERROR_PROBABILITY = "ERROR_PROBABILITY"
 
 
 class Mask(Enum):
@@ -75,6 +77,8 @@ class Policy:
             never under ``other_weight``.
         other_weight: factor on risk where no content is recognised; in [0, 1].
         smallest_region: area in pixels of the upright image under which a region is dropped.
+        max_error_probability: that an image coded so has an error, at the most; in (0, 1]. With 1
+            the regions alone decide.
     """
 
     threshold: float = 0.3
@@ -82,7 +86,8 @@ class Policy:
     face_weight: float = 1.0
     symbol_weight: float = 1.0
     other_weight: float = 1.0
-    smallest_region: int = 48
+    smallest_region: int = SMALLEST_REGION
+    max_error_probability: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -220,13 +225,45 @@ class JpegAdvice:
         quality: of Pillow and libjpeg, 1..95.
         subsampling: ``4:4:4``, ``4:2:2`` or ``4:2:0``.
         estimated_bytes: of the file.
-        safe: whether it holds no region; False where not even the finest quality does.
+        safe: whether it is, as a safe rate would be; False where not even the finest quality is.
     """
 
     quality: int
     subsampling: str
     estimated_bytes: int
     safe: bool
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What an image is expected to lose.
+
+    Attributes:
+        error_probability: that a symbol or a face somewhere in it becomes another one, in [0, 1];
+            None where the codec profile does not know.
+        pixels: miscompressed ones to be expected, weighted by the policy.
+    """
+
+    error_probability: float | None
+    pixels: float
+
+
+@dataclass(frozen=True)
+class PredictedDamage:
+    """The damage in each of the ways to code an image.
+
+    Attributes:
+        uniform: at the size asked for, without hints.
+        hinted: at that size with the hints of the answer, or, where none are asked for, with those
+            that the decision rests on.
+        safe: at the safe rate; None where there is none.
+        jpeg: as the JPEG advised.
+    """
+
+    uniform: Damage
+    hinted: Damage
+    safe: Damage | None
+    jpeg: Damage
 
 
 @dataclass(frozen=True)
@@ -277,6 +314,7 @@ class Analysis:
     regions: tuple[Region, ...]
     risk_area_fraction: float
     safe_bpp: float | None
+    damage: PredictedDamage
     jpeg: JpegAdvice
     hints: tuple[HintPayload, ...]
     masks: tuple[MaskPayload, ...]
