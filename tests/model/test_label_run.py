@@ -101,7 +101,7 @@ def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         fonts=(),
         side="train",
         permissive=False,
-        scenes=0,
+        scenes=range(0),
         pages=0,
         images=-1,
         calibration=False,
@@ -117,7 +117,7 @@ def _work(job: Job) -> Share:
     """The whole of a job by one worker in this process, in one shard."""
     pictures = job.pictures()
     job.recipe(pictures).claim(job.out)
-    tasks = plan(pictures.keys(0, 0, -1), job.out, codec_identities(job.codecs))
+    tasks = plan(pictures.keys(range(0), 0, -1), job.out, codec_identities(job.codecs))
     return Worker(job).work(tasks)
 
 
@@ -222,7 +222,7 @@ def test_pictures_kept_for_the_calibration_are_told_by_their_keys(
 ) -> None:
     monkeypatch.setattr("riskmask.model.data.pictures.CALIBRATION_SOURCES", {"someone/words"})
     pictures = job.pictures()
-    keys = pictures.keys(12, 11, -1)
+    keys = pictures.keys(range(12), 11, -1)
     kept = pictures.for_calibration(keys)
     rendered = ["scene-000000", "page-000000", "scene-000010", "page-000010"]
     assert [key for key in kept if key.startswith(("scene", "page"))] == rendered

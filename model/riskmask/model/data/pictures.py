@@ -62,18 +62,19 @@ class Pictures:
         self.fonts: Sequence[Path] = scene_fonts(fonts, side)
 
     def keys(
-        self, scenes: int, pages: int, images: int, groups: Sequence[str] = tuple(GROUPS)
+        self, scenes: range, pages: int, images: int, groups: Sequence[str] = tuple(GROUPS)
     ) -> list[str]:
         """Keys in the order of labelling; the sorts take turns, so that a part has some of each.
 
         Args:
-            scenes, pages: how many of each.
+            scenes: numbers of rendered scenes, from 0 on each side.
+            pages: how many.
             images: corpus images of each group at most, stratified by source; under 0 for all.
             groups: of corpus images, names of :data:`GROUPS`.
         """
         first = FIRST_TEST_SEED if self._side == "test" else 0
         sorts = [
-            [f"scene-{seed:06d}" for seed in range(first, first + scenes)],
+            [f"scene-{first + number:06d}" for number in scenes],
             [f"page-{seed:06d}" for seed in range(first, first + pages)],
         ]
         for group in groups:

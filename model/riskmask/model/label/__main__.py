@@ -41,6 +41,10 @@ def main(
     ] = None,
     side: Annotated[str, typer.Option(help="train or test.")] = "train",
     scenes: Annotated[int, typer.Option(help="Rendered scenes.")] = 500,
+    first_scene: Annotated[
+        int,
+        typer.Option(help="Number of the first of them, for scenes that no other folder has."),
+    ] = 0,
     pages: Annotated[int, typer.Option(help="Rendered pages on an exactly flat ground.")] = 100,
     images: Annotated[
         int,
@@ -73,6 +77,8 @@ def main(
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.label.job import Job
 
+    if first_scene < 0:
+        raise typer.BadParameter("must be 0 or more", param_hint="--first-scene")
     if side not in ("train", "test"):
         raise typer.BadParameter("must be train or test", param_hint="--side")
     try:
@@ -84,7 +90,7 @@ def main(
         fonts=tuple(path.resolve() for path in fonts or ()),
         side="train" if side == "train" else "test",
         permissive=permissive,
-        scenes=scenes,
+        scenes=range(first_scene, first_scene + scenes),
         pages=pages,
         images=images,
         calibration=calibration,

@@ -22,7 +22,7 @@ class Job:
         corpus: folder.
         fonts: folders of typefaces; none for matplotlib's.
         side, permissive: which pictures.
-        scenes, pages, images: how many of each, as :meth:`Pictures.keys` takes them.
+        scenes, pages, images: which of each, as :meth:`Pictures.keys` takes them.
         calibration: of these only the pictures that are kept out of training.
         groups: of corpus images.
         codecs: to label with, names of the registry.
@@ -35,7 +35,7 @@ class Job:
     fonts: tuple[Path, ...]
     side: Side
     permissive: bool
-    scenes: int
+    scenes: range
     pages: int
     images: int
     calibration: bool

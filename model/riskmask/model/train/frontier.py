@@ -35,6 +35,9 @@ CANDIDATES: Mapping[str, DetectorShape] = {
     "mobilenetv4 small, 64/32": DEFAULT_SHAPE,
     "mobilenetv4 small, 128/64": DetectorShape(pyramid=128, segmentation=64),
     "mobilenetv2, 64/32": DetectorShape("mobilenet_v2"),
+    "mobilenetv2, half width, 64/32": DetectorShape("tu-mobilenetv2_050"),
+    "lcnet, 64/32": DetectorShape("tu-lcnet_100"),
+    "mnasnet small, 64/32": DetectorShape("tu-mnasnet_small"),
 }
 
 
