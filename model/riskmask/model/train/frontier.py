@@ -123,9 +123,9 @@ def contested_precision(table: RegionTable, method: str, rows: NDArray[np.intp])
 
 
 def frontier_svg(points: Sequence[Point]) -> str:
-    """Precision against time, as SVG."""
+    """Precision against time, as SVG; candidates are named by their numbers, from 1 on."""
     drawing, axes = drawing_axes("milliseconds for 512x512, one thread", "region AP, contested")
-    for point in points:
+    for number, point in enumerate(points, start=1):
         low, high = point.interval
         bars = [[point.precision - low], [high - point.precision]]
         chosen = CANDIDATES.get(point.name) == DEFAULT_SHAPE
@@ -138,13 +138,13 @@ def frontier_svg(points: Sequence[Point]) -> str:
             capsize=3,
         )
         axes.annotate(
-            point.name,
+            str(number),
             (point.milliseconds, point.precision),
             textcoords="offset points",
-            xytext=(6, 4),
-            fontsize=7,
+            xytext=(5, 3),
+            fontsize=9,
         )
-    axes.margins(x=0.35, y=0.15)
+    axes.margins(x=0.1, y=0.15)
     return svg(drawing)
 
 

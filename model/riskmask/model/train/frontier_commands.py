@@ -75,17 +75,17 @@ def _page(points: Sequence[Point], steps: int, pictures: int, drawing: str) -> s
         f"AP is the mean over the contested levels, on {pictures} pictures kept out of training,",
         "with 95% bootstrap intervals over pictures. The time is that of the network on a tile of",
         "512x512 in float32, one thread. Names give the encoder and the channels of pyramid and",
-        "segmentation.",
+        "segmentation; the packaged one is drawn in orange.",
         "",
         f"![Region AP of each candidate against its milliseconds]({drawing})",
         "",
-        "| candidate | MB | ms | region AP |",
-        "|---|---|---|---|",
+        "| | candidate | MB | ms | region AP |",
+        "|---|---|---|---|---|",
     ]
-    for point in points:
+    for number, point in enumerate(points, start=1):
         low, high = point.interval
         lines.append(
-            f"| {point.name} | {point.megabytes:.1f} | {point.milliseconds:.1f} "
+            f"| {number} | {point.name} | {point.megabytes:.1f} | {point.milliseconds:.1f} "
             f"| {point.precision:.3f} ({low:.3f} to {high:.3f}) |"
         )
     return "\n".join(lines) + "\n"
