@@ -16,8 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.annotators.text import TextAnnotator
 from riskmask.model.evaluate.probability import scaled
-from riskmask.model.profiling.fit import FitError, fit, without_own_picture
+from riskmask.model.profiling.fit import FitError, fit
 from riskmask.model.profiling.found_text import FoundText
+from riskmask.model.profiling.lines import without_own_picture
 from riskmask.model.profiling.measure import Measurement, measure
 from riskmask.model.profiling.plugin import Plugin, PluginError
 from riskmask.model.profiling.profile_file import Identity, report, write_profile
@@ -52,7 +53,19 @@ def _measurement(pictures: int = 20, slope: float = 0.5, intercept: float = -1.0
     level = qualities[quality] / 10
     at_level = coarsest * np.interp(level, np.arange(8), np.linspace(1, 0.3, 8))
     changed = generator.random(len(picture)) < scaled(at_level, slope, intercept)
-    return Measurement(qualities, own * scale, REFERENCE * scale, picture, quality, risk, changed)
+    peak = generator.uniform(0.02, 0.98, (pictures, 1)) * np.linspace(1, 0.3, 8)
+    return Measurement(
+        qualities, own * scale, REFERENCE * scale, picture, quality, risk, changed, changed, peak
+    )
+
+
+def _with_errors(measured: Measurement, slope: float, intercept: float) -> Measurement:
+    """Text becomes another one where a line says so of the peak, all of a picture's or none."""
+    level = measured.qualities / 10
+    peak = np.array([np.interp(level, np.arange(8), row) for row in measured.peak])
+    drawn = np.random.default_rng(6).random((len(peak), 1))
+    wrong = drawn < scaled(scaled(peak, 0.5, -1.0), slope, intercept)
+    return replace(measured, grave=wrong[measured.picture, measured.quality])
 
 
 def test_levels_are_where_the_mean_log_rates_agree() -> None:
@@ -101,6 +114,37 @@ def test_too_few_verdicts_leave_the_risks_as_they_are() -> None:
     assert (fitted.slope, fitted.intercept) == (1, 0)
     assert "not calibrated" in report(fitted, 1)[1]
     assert np.isnan(fitted.error).all()
+
+
+def test_how_likely_an_error_is_in_a_picture_is_found_again() -> None:
+    fitted = fit(_with_errors(_measurement(pictures=600), slope=1.5, intercept=2.0)).errors
+    assert fitted.reason is None
+    # The peaks go through the fitted line of the risks, which is near the one that made them.
+    assert fitted.line == pytest.approx((1.5, 2.0), abs=0.4)
+    assert (fitted.verdicts, fitted.error < 0.04, fitted.skill > 0.02) == (2400, True, True)
+
+
+def test_an_error_at_a_finer_quality_counts_at_every_coarser_one() -> None:
+    measured = _measurement(pictures=40)
+    finest = int(np.argmax(measured.qualities))
+    one = replace(measured, grave=measured.quality == finest)
+    assert fit(one).errors.errors == fit(one).errors.verdicts == 160
+    coarsest = int(np.argmin(measured.qualities))
+    other = replace(measured, grave=measured.quality == coarsest)
+    assert (fit(other).errors.errors, fit(other).errors.verdicts) == (40, 160)
+
+
+def test_a_profile_says_how_likely_an_error_is_where_that_was_measured(tmp_path: Path) -> None:
+    measured = _with_errors(_measurement(pictures=600), slope=1.5, intercept=2.0)
+    fitted = fit(measured)
+    written = write_profile(fitted, IDENTITY, tmp_path / "mine.json")
+    assert written.error_calibration is not None
+    assert fitted.errors.line is not None
+    assert written.error_calibration.slope == pytest.approx(fitted.errors.line[0], abs=1e-4)
+    assert "errors: calibrated on 2400 verdicts" in "\n".join(report(fitted, 600))
+    none = fit(replace(measured, grave=np.zeros_like(measured.grave)))
+    assert write_profile(none, IDENTITY, tmp_path / "mine.json").error_calibration is None
+    assert "is not known: 2400 verdicts" in report(none, 600)[-1]
 
 
 def test_a_verdict_is_calibrated_by_a_line_that_does_not_know_its_picture() -> None:
@@ -152,7 +196,7 @@ def test_a_profile_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert packaged_profiles(tmp_path)["mine"] == profile
     assert profile.quality_of_level(3) == 30
     assert profile.risk_slope == (round(fitted.slope, 5),) * 8
-    assert len(report(fitted, 60)) == 5
+    assert len(report(fitted, 60)) == 6
     tiny = replace(fitted, anchors=((0.0, 0.000123456), (7.0, 0.98765432)))
     small = replace(IDENTITY, minimum=0.000123456, maximum=0.98765432, name="lambda")
     assert write_profile(tiny, small, tmp_path / "small.json").anchors == tiny.anchors

@@ -1,4 +1,4 @@
-"""A profile from a measurement: levels by equal mean log-bpp, risks by one Platt line."""
+"""A profile from a measurement: levels by equal mean log-bpp, risks and errors by a line each."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
-from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit, scaled
+from riskmask.model.evaluate.probability import brier_skill, calibration_error
 from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.profiling.fit_errors import ErrorFit, fit_errors
+from riskmask.model.profiling.lines import (
+    FEWEST,
+    IDENTITY,
+    most_likely,
+    without_own_picture,
+)
 from riskmask.model.profiling.measure import Measurement
 
-FEWEST = 30  # changed and unchanged verdicts that a calibration must rest on, each
-FOLDS = 5
 LOWEST_BPP = 1e-4
-
-Line = tuple[float, float]  # slope and intercept on the logit
-IDENTITY: Line = (1.0, 0.0)
 
 
 class FitError(ValueError):
@@ -38,6 +39,7 @@ class Fit:
             how many of them are changes.
         error, skill: calibration error and Brier skill before and after, each verdict taken by a
             line that was fitted without its picture; NaN without a calibration.
+        errors: how likely one is somewhere in a picture.
     """
 
     anchors: tuple[tuple[float, float], ...]
@@ -49,10 +51,11 @@ class Fit:
     changed: int
     error: tuple[float, float]
     skill: tuple[float, float]
+    errors: ErrorFit
 
 
 def fit(measured: Measurement) -> Fit:
-    """Fit levels and risks.
+    """Fit levels, risks and errors.
 
     Raises:
         FitError: the rates do not rise or fall with the quality, or lie off the model's range.
@@ -66,7 +69,7 @@ def fit(measured: Measurement) -> Fit:
     if min(changed.sum(), (~changed).sum()) < FEWEST:
         reason = f"{FEWEST} of each sort are needed; take more pictures with small text"
     else:
-        line = _platt(risk, changed)
+        line = most_likely(risk, changed)
         if line[0] <= 0:
             line, reason = IDENTITY, "they do not rise with the model's risk"
     error = skill = (float("nan"), float("nan"))
@@ -84,6 +87,7 @@ def fit(measured: Measurement) -> Fit:
         changed=int(changed.sum()),
         error=error,
         skill=skill,
+        errors=fit_errors(measured, levels, line),
     )
 
 
@@ -153,28 +157,3 @@ def _rate_error(measured: Measurement) -> float:
                 told = np.exp(np.interp(level, np.arange(ANCHORS), curve))
                 errors.append(abs(float(told) / float(real) - 1))
     return float(np.median(errors)) if errors else float("nan")
-
-
-def _platt(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> Line:
-    model = LogisticRegression(C=np.inf).fit(logit(risk)[:, None], changed)
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
-
-
-def without_own_picture(
-    risk: NDArray[np.float64], changed: NDArray[np.bool_], picture: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """(V,) calibrated risk of each verdict, by a line fitted on four fifths without its picture.
-
-    Args:
-        risk: (V,) float64 in [0, 1].
-        changed: (V,) bool.
-        picture: (V,) int, which picture each is about.
-    """
-    result = np.empty_like(risk)
-    fold = picture % FOLDS
-    for number in np.unique(fold):
-        own = fold == number
-        others = changed[~own]
-        line = _platt(risk[~own], others) if 0 < others.sum() < len(others) else IDENTITY
-        result[own] = scaled(risk[own], *line)
-    return result

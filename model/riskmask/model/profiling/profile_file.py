@@ -9,6 +9,8 @@ import numpy as np
 
 from riskmask.model.levels import ANCHORS
 from riskmask.model.profiling.fit import Fit
+from riskmask.model.profiling.fit_errors import ErrorFit
+from riskmask.model.runtime.error_calibration import FIELD, ErrorCalibration
 from riskmask.model.runtime.profiles import SCHEMA, CodecProfile, write_profile_file
 
 
@@ -40,7 +42,7 @@ def write_profile(fitted: Fit, identity: Identity, out: Path) -> CodecProfile:
     Raises:
         ProfileError: it breaks the schema, by its name for example; nothing is written then.
     """
-    content = {
+    content: dict[str, object] = {
         "schema": SCHEMA,
         "name": identity.name,
         "version": "1",
@@ -59,6 +61,13 @@ def write_profile(fitted: Fit, identity: Identity, out: Path) -> CodecProfile:
         },
         "fitted_on": identity.fitted_on,
     }
+    if fitted.errors.line is not None:
+        slope, intercept = (round(value, 5) for value in fitted.errors.line)
+        content[FIELD] = ErrorCalibration(
+            slope,
+            intercept,
+            f"{fitted.errors.verdicts} verdicts on whole pictures' text; {identity.fitted_on}",
+        ).to_json()
     return write_profile_file(out, content)
 
 
@@ -75,6 +84,7 @@ def report(fitted: Fit, pictures: int) -> list[str]:
             rates,
             f"risks: not calibrated, taken as the reference codec's: {counted}; "
             f"{fitted.uncalibrated}",
+            *_errors(fitted.errors),
         ]
     return [
         rates,
@@ -82,6 +92,17 @@ def report(fitted: Fit, pictures: int) -> list[str]:
         f"  calibration error {fitted.error[0]:.3f} before, {fitted.error[1]:.3f} after",
         f"  Brier skill       {fitted.skill[0]:+.3f} before, {fitted.skill[1]:+.3f} after",
         "  (after: each picture's risks by a line fitted without it)",
+        *_errors(fitted.errors),
+    ]
+
+
+def _errors(errors: ErrorFit) -> list[str]:
+    counted = f"{errors.verdicts} verdicts on whole pictures, {errors.errors} with an error"
+    if errors.line is None:
+        return [f"errors: how likely one is is not known: {counted}; {errors.reason}"]
+    return [
+        f"errors: calibrated on {counted}",
+        f"  calibration error {errors.error:.3f}, Brier skill {errors.skill:+.3f}, likewise",
     ]
 
 
