@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,20 @@ def test_it_prints_decision_reasons_and_regions(riskmask: Any, picture: Path) ->
     assert "16, 16, 64, 24" in done.stdout
     assert "symbol" in done.stdout
     assert done.stderr == ""
+
+
+def test_it_says_how_likely_an_error_is_and_what_is_accepted(riskmask: Any, picture: Path) -> None:
+    done = riskmask("analyze", picture, "--bpp", 0.03)
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("  an error: ")]
+    assert re.fullmatch(
+        r"  an error: \d+\.\d% as asked, \d+\.\d% with hints, unknown as the JPEG", line
+    ), line
+    assert "of which the policy accepts less than 0.1" in done.stdout
+    done = riskmask("analyze", picture, "--bpp", 0.03, "--max-error-probability", 0.7)
+    assert "of which the policy accepts less than 0.7" in done.stdout
+    refused = riskmask("analyze", picture, "--max-error-probability", 0)
+    assert refused.returncode == 2
+    assert "max_error_probability must lie in (0, 1]" in refused.stdout + refused.stderr
 
 
 def test_it_writes_three_files_for_each_image(

@@ -9,6 +9,7 @@ import pytest
 
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.errors import InvalidPolicyError
 from riskmask.server.engine.policy import PRESETS, check_policy
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import find_regions
@@ -41,3 +42,15 @@ def test_a_stricter_policy_covers_more(
         areas.append(find_regions(prediction, curves, rates, 1.0, PRESETS[name]).area)
     assert areas == sorted(areas, reverse=True)
     assert len(set(areas)) == 4
+
+
+def test_a_stricter_policy_accepts_less_of_a_whole_image() -> None:
+    accepted = [PRESETS[name].max_error_probability for name in STRICTEST_FIRST]
+    assert accepted == sorted(accepted)
+    assert len(set(accepted)) == 4
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, 1.01, float("nan"), float("inf")])
+def test_what_is_no_probability_is_refused(value: float) -> None:
+    with pytest.raises(InvalidPolicyError, match=r"max_error_probability must lie in \(0, 1\]"):
+        check_policy(Policy(max_error_probability=value))
