@@ -68,6 +68,8 @@ train: $(TEST) ## make a detector anew by the packaged codecs: labels, training,
 	$(BIN)/python -m riskmask.model.train detector-card
 	for codec in $(filter-out hyperprior,$(NEURAL)); do \
 	  $(BIN)/python -m riskmask.model.train codec-profile --codec $$codec || exit 1; done
+	for codec in $(NEURAL); do \
+	  $(BIN)/python -m riskmask.model.train error-calibration --codec $$codec || exit 1; done
 
 clean: ## remove everything that make made (not runs/)
 	rm -rf $(VENV) .venv-proto .venv-proto-buf .venv-node out build dist

@@ -144,6 +144,7 @@ JPEG_PROFILE: dict[str, Any] = {
     "quality": {"minimum": 1, "maximum": 95, "integer": True, "meaning": "higher is finer"},
     "quality_of_level": [[1.0, 5], [4.0, 50], [7.0, 95]],
     "rate_factor": [2.0] * 8,
+    "error_calibration": {"schema": 1, "slope": 1, "intercept": 0, "fitted_on": "invented"},
     "risk_calibration": {"slope": [1.0] * 8, "intercept": [0.0] * 8},
     "fitted_on": "nothing: figures of a test",
 }

@@ -28,7 +28,7 @@ def test_it_says_how_likely_an_error_is_and_what_is_accepted(riskmask: Any, pict
     done = riskmask("analyze", picture, "--bpp", 0.03)
     [line] = [line for line in done.stdout.splitlines() if line.startswith("  an error: ")]
     assert re.fullmatch(
-        r"  an error: \d+\.\d% as asked, \d+\.\d% with hints, unknown as the JPEG", line
+        r"  an error: \d+\.\d% as asked, \d+\.\d% with hints, \d+\.\d% as the JPEG", line
     ), line
     assert "of which the policy accepts less than 0.1" in done.stdout
     done = riskmask("analyze", picture, "--bpp", 0.03, "--max-error-probability", 0.7)

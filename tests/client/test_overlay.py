@@ -89,6 +89,6 @@ def test_a_fallback_that_is_at_risk_too_says_so_in_the_picture(analysis: Analysi
 def test_a_jpeg_is_described_with_its_risk(analysis: Analysis) -> None:
     assert describe_jpeg(analysis.jpeg) == "quality 80, 4:2:0, about 1,234 bytes"
     at_risk = dataclasses.replace(analysis.jpeg, safe=False)
-    assert describe_jpeg(at_risk).endswith("bytes, not free of risk either")
+    assert describe_jpeg(at_risk).endswith("bytes, not safe either")
     unseen = dataclasses.replace(analysis.jpeg, estimated_bytes=None, safe=None)
     assert describe_jpeg(unseen) == "quality 80, 4:2:0"

@@ -47,7 +47,9 @@ def test_each_picture_is_told_by_a_fit_without_it() -> None:
     peaks = _peaks(500, slope=1.0, intercept=0.0)
     odd = np.arange(500) % 5 == 0
     error = np.where(odd[:, None], ~peaks.error, peaks.error)
-    assert fit_errors(Peaks(peaks.peak, error)).skill < fit_errors(peaks).skill - 0.1
+    # In sample the line still tells something of all pictures.
+    assert fit_errors(peaks).skill > 0.1
+    assert fit_errors(Peaks(peaks.peak, error)).skill < 0
 
 
 def test_too_few_verdicts_or_none_that_rise_with_the_peak_are_refused() -> None:

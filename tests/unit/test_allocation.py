@@ -128,16 +128,17 @@ def test_a_region_that_is_never_safe_is_not_feasible(allocated: Allocate) -> Non
     assert allocation.damage == allocation.uniform_damage
 
 
-def test_a_background_that_becomes_risky_when_lowered_is_not_feasible(
-    allocated: Allocate,
-) -> None:
+def test_a_background_that_would_become_risky_is_not_lowered(allocated: Allocate) -> None:
     # At level 3 the second area has risk 0.297, just under the threshold, and no room below.
     risk = _risk(np.s_[0:4], np.s_[0:20]) + _risk(np.s_[30:34], np.s_[20:24], 0.297 / 0.6)
     allocation, regions, _ = allocated(risk, 3.0)
     assert regions.count == 1
-    assert not allocation.feasible
+    assert allocation.feasible
+    assert allocation.levels[7:9, 5].min() >= 3.0
+    assert allocation.background_level < 3.0
     alone, _, _ = allocated(_risk(np.s_[0:4], np.s_[0:20]), 3.0)
     assert alone.feasible
+    assert alone.levels[8, 5] < 3.0
 
 
 def test_a_region_that_covers_everything_is_not_feasible(allocated: Allocate) -> None:

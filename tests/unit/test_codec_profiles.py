@@ -63,7 +63,8 @@ ERRORS = {"schema": 1, "slope": 0.9, "intercept": 0.2, "fitted_on": "a test"}
 def test_an_error_calibration_is_optional(
     jpeg_profile_content: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert _load(jpeg_profile_content, tmp_path).error_calibration is None
+    without = {key: jpeg_profile_content[key] for key in jpeg_profile_content if "error" not in key}
+    assert _load(without, tmp_path).error_calibration is None
     fitted = _load(jpeg_profile_content | {"error_calibration": ERRORS}, tmp_path).error_calibration
     assert fitted is not None
     assert fitted.to_json() == ERRORS

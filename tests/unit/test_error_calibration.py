@@ -13,7 +13,7 @@ from riskmask.model.runtime.components import find_components
 from riskmask.model.runtime.error_calibration import ErrorCalibration
 from riskmask.model.runtime.peak import peak_risk
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.policy import image_policy
+from riskmask.server.engine.policy import image_policies
 from riskmask.server.engine.values import Policy
 
 LINE = st.builds(
@@ -68,8 +68,16 @@ def profile(profiles: dict[str, CodecProfile]) -> CodecProfile:
 
 
 def test_the_stricter_of_the_two_rules_decides(profile: CodecProfile) -> None:
-    assert image_policy(Policy(), profile).threshold == pytest.approx(0.1, abs=1 / 4096)
+    [strict] = image_policies(Policy(), profile)
+    assert strict.threshold == pytest.approx(0.1, abs=1 / 4096)
     lax = Policy(max_error_probability=0.5)
-    assert image_policy(lax, profile) == lax
-    assert image_policy(Policy(max_error_probability=1.0), profile).threshold == 0.3
-    assert image_policy(Policy(), replace(profile, error_calibration=None)) == Policy()
+    assert image_policies(lax, profile) == (lax,)
+    assert image_policies(Policy(max_error_probability=1.0), profile)[0].threshold == 0.3
+
+
+def test_codecs_are_held_to_one_rule(profile: CodecProfile) -> None:
+    unknown = replace(profile, error_calibration=None)
+    assert image_policies(Policy(), profile, unknown) == (Policy(), Policy())
+    other = replace(profile, error_calibration=ErrorCalibration(1.0, 2.0, "a test"))
+    mine, theirs = image_policies(Policy(), profile, other)
+    assert theirs.threshold < mine.threshold < 0.3

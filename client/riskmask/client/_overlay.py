@@ -144,7 +144,7 @@ def _with_legend(
     pad = round(size)
     line = round(size * 1.5)
     why = why_lines(analysis, numbers, font, width - 2 * pad)
-    height = pad * 2 + line * 4 + (pad + line * len(why) if why else 0)
+    height = pad * 2 + line * 5 + (pad + line * len(why) if why else 0)
     canvas = Image.new("RGB", (width, picture.height + height), INK)
     canvas.paste(picture, ((width - picture.width) // 2, 0))
     draw = ImageDraw.Draw(canvas)
@@ -166,9 +166,13 @@ def _with_legend(
     counted = (
         f"{count} region{'' if count == 1 else 's'} at risk, {area}"
         if count
-        else "no region at risk"
+        else "no region reaches the threshold"
     )
     draw.text((x, y), counted, font=font, fill=PAPER)
+    y += line
+    if analysis.damage is not None and analysis.damage.uniform.error_probability is not None:
+        error = f"an error is {analysis.damage.uniform.error_probability:.0%} likely"
+        draw.text((x, y), error, font=font, fill=PAPER)
     y += line + pad
     for sentence in why:
         draw.text((x, y), sentence, font=font, fill=PAPER)

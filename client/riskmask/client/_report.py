@@ -65,9 +65,9 @@ def print_analysis(console: Console, image: Path, analysis: Analysis) -> None:
 
 
 def describe_jpeg(jpeg: JpegAdvice) -> str:
-    """Quality, subsampling, size, and a warning where the JPEG is not free of risk."""
+    """Quality, subsampling, size, and a warning where the JPEG is not safe."""
     size = "" if jpeg.estimated_bytes is None else f", about {jpeg.estimated_bytes:,} bytes"
-    warning = ", not free of risk either" if jpeg.safe is False else ""
+    warning = ", not safe either" if jpeg.safe is False else ""
     return f"quality {jpeg.quality}, {jpeg.subsampling}{size}{warning}"
 
 

@@ -73,12 +73,16 @@ def main(
     from riskmask.model.annotators import ANNOTATORS, LABELLERS
     from riskmask.model.codecs import CLASSIC, CODECS
     from riskmask.model.corpus import Corpus, CorpusNotFoundError
-    from riskmask.model.data.pictures import GROUPS
+    from riskmask.model.data.pictures import FIRST_TEST_SEED, GROUPS
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.label.job import Job
 
-    if first_scene < 0:
-        raise typer.BadParameter("must be 0 or more", param_hint="--first-scene")
+    if not 0 <= first_scene <= FIRST_TEST_SEED - scenes:
+        raise typer.BadParameter(
+            f"must lie between 0 and {FIRST_TEST_SEED - scenes}: numbers from {FIRST_TEST_SEED} on "
+            "are those of the other side",
+            param_hint="--first-scene",
+        )
     if side not in ("train", "test"):
         raise typer.BadParameter("must be train or test", param_hint="--side")
     try:

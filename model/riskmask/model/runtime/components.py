@@ -35,7 +35,7 @@ def find_components(
 
     Args:
         risk: (h, w) float32.
-        threshold: in (0, 1).
+        threshold: in [0, 1]; at 0 every cell belongs to one.
         smallest: area in pixels under which a component is dropped.
         width, height: of the image in pixels.
     """
@@ -54,6 +54,23 @@ def find_components(
         area=area[kept],
         boxes=np.asarray(stats[kept, :4], np.int64),
     )
+
+
+def has_component(
+    risk: NDArray[np.float32], threshold: float, smallest: int, width: int, height: int
+) -> bool:
+    """Whether :func:`find_components` would find any, for a fraction of its time."""
+    mask = (risk >= np.float32(threshold)).astype(np.uint8)
+    number, labelled, stats, _ = cv2.connectedComponentsWithStats(
+        mask, connectivity=8, ltype=cv2.CV_32S
+    )
+    if number == 1:
+        return False
+    # Cells at the right and lower border may have fewer pixels, and none has more.
+    if RISK_STRIDE**2 * int(stats[1:, cv2.CC_STAT_AREA].max()) < smallest:
+        return False
+    area = _pixel_area(np.asarray(labelled, np.int32), number, width, height)
+    return bool((area[1:] >= smallest).any())
 
 
 def _pixel_area(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.model.runtime.components import find_components
+from riskmask.model.runtime.components import has_component
+from riskmask.model.runtime.prediction import RISK_STRIDE
 
 STEPS = 4096  # a peak is a multiple of 1/4096
 SMALLEST_REGION = 48  # pixels; a smaller area is no region unless a policy says so
@@ -22,11 +23,13 @@ def peak_risk(risk: NDArray[np.float32], smallest: int, width: int, height: int)
     Returns:
         In [0, 1]; 0 where even all of the image is too small.
     """
-    highest = int(np.floor(float(risk.max()) * STEPS))
-    low, high = 0, highest + 1
+    # No region of n cells stands higher than the n-th highest cell.
+    cells = min(max(-(-smallest // RISK_STRIDE**2), 1), risk.size)
+    highest = float(np.partition(risk, -cells, axis=None)[-cells])
+    low, high = 0, int(highest * STEPS) + 1
     while high - low > 1:
         middle = (low + high) // 2
-        if find_components(risk, middle / STEPS, smallest, width, height).count > 0:
+        if has_component(risk, middle / STEPS, smallest, width, height):
             low = middle
         else:
             high = middle

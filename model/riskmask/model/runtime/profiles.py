@@ -173,7 +173,7 @@ def write_profile_file(path: Path, content: Mapping[str, Any]) -> CodecProfile:
 def amend_profile_file(path: Path, changes: Mapping[str, Any]) -> CodecProfile:
     """Put fields into a profile's file, whole or not at all; its version goes up by one.
 
-    Where the file says all of that already, it stays as it is.
+    A field of None is taken out. Where the file says all of that already, it stays as it is.
 
     Raises:
         ProfileError: the profile is missing or breaks its schema, before or after, or its version
@@ -187,7 +187,10 @@ def amend_profile_file(path: Path, changes: Mapping[str, Any]) -> CodecProfile:
         raise ProfileError(
             f"{path.name}: its version {before.version!r} is no number to count up; make it one"
         )
-    return write_profile_file(path, {**content, **changes, "version": str(int(before.version) + 1)})
+    after = {**content, **changes, "version": str(int(before.version) + 1)}
+    return write_profile_file(
+        path, {key: value for key, value in after.items() if value is not None}
+    )
 
 
 def _parsed(content: dict[str, Any], file: str) -> CodecProfile:

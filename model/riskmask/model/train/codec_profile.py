@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.evaluate.probability import brier_skill, calibration_error, scaled
 from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.runtime.error_calibration import FIELD
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import (
     SCHEMA,
@@ -139,7 +140,13 @@ def write_risk(
             raise ProfileError(f"{path.name} is the profile of {before.name}, not of {codec}")
         # What the levels were fitted on stays true; only the last part was about the risk.
         levels = before.fitted_on.partition("; ")[0]
-        return amend_profile_file(path, fitted | {"fitted_on": f"{levels}; risks: {told}"})
+        fitted["fitted_on"] = f"{levels}; risks: {told}"
+        if (before.risk_slope, before.risk_intercept) != (
+            tuple(fitted["risk_calibration"]["slope"]),
+            tuple(fitted["risk_calibration"]["intercept"]),
+        ):
+            fitted[FIELD] = None  # how likely an error is rests on the risks that it was fitted to
+        return amend_profile_file(path, fitted)
     return write_profile_file(
         path,
         {

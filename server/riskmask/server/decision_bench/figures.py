@@ -212,7 +212,7 @@ def _jpeg(jpegs: Sequence[JpegTrial], keys: Mapping[str, int]) -> Iterator[Figur
 def _further_jpeg(jpegs: Sequence[JpegTrial], keys: Mapping[str, int]) -> Iterator[Figure]:
     judged = [t for t in jpegs if t.safe and t.outcome is not None]
     clean = share(_numbers(judged, keys), np.array([not _grave(t) for t in judged], bool))
-    yield Figure("JPEG of any reply with a region, called safe: no error", clean)
+    yield Figure("JPEG of any picture at risk, called safe: no error", clean)
 
 
 def _grave(trial: JpegTrial) -> bool:
@@ -236,7 +236,8 @@ def _predicted(cohort: Cohort, low: float, high: float) -> Predicted:
 
 
 def _swept(cohort: Cohort, limit: float) -> Swept:
-    encode = (cohort.regions == 0) & ((cohort.probability < limit) | (limit >= 1.0))
+    unlikely = np.isnan(cohort.probability) | (cohort.probability < limit) | (limit >= 1.0)
+    encode = (cohort.regions == 0) & unlikely
     return Swept(
         limit,
         error=cohort.share(cohort.error, encode & cohort.judged),

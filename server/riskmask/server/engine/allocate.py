@@ -4,8 +4,8 @@ First every block that an area at risk touches is raised to the level from which
 the area is safe, and all other blocks are lowered to one and the same level until the predicted
 bits equal those of the uniform image. Where that leaves no such area, the image is safe with hints.
 Where the bits do not suffice for that, they are put where they avert most
-(:mod:`~riskmask.server.engine.lagrangian`). So they are in every map that an encoder is given,
-which falls below no level that safety needs.
+(:mod:`~riskmask.server.engine.lagrangian`), which may be enough too. So they are in every map that
+an encoder is given, which falls below no level that safety needs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from riskmask.model.runtime.components import Components
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.lagrangian import expected_damage, least_damage
+from riskmask.server.engine.lagrangian import TOLERANCE, expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import cell_safe_levels, has_region
 from riskmask.server.engine.risk import RiskCurves
@@ -34,12 +34,12 @@ class Allocation:
 
     Attributes:
         levels: (R, C) float32 in [0, 7], raster, a block covers 16x16 pixels.
-        background_level: of the blocks that no area at risk touches; where the bits do not suffice
-            for safety, of the coarsest block.
+        background_level: of the blocks that no area at risk touches, or of the coarsest block where
+            bits are put where they avert most.
         predicted_bpp: of the image coded so.
         feasible: it costs no more than the target and no area at risk is left.
-        floor: (R, C) float32, the level that a block needs for that; the codec's coarsest where it
-            needs none.
+        floor: (R, C) float32, the level that a block is raised to for that; the codec's coarsest
+            where it is raised to none.
         uniform_damage, damage: miscompressed pixels to be expected, weighted by the policy, of the
             image at one level and of the image coded so.
     """
@@ -105,6 +105,11 @@ def allocate(
         )
         bits = float(rates.bits(levels).sum())
         background = float(levels.min())
+        # Weighing block against block may find what raising all that is at risk did not.
+        feasible = bits <= budget * (1.0 + TOLERANCE) and not has_region(
+            curves.under(per_cell(levels, curves.shape)), curves, policy
+        )
+        floor = np.full(rates.shape, profile.coarsest_level, np.float32)
     return Allocation(
         levels=levels,
         background_level=background,
@@ -131,17 +136,15 @@ def map_of_least_damage(
     """
     if not allocation.feasible:
         return allocation.levels
-    levels = least_damage(
-        curves,
-        rates,
-        target.level,
-        profile.coarsest_level,
-        profile.finest_level,
-        allocation.floor,
-    )
-    averts = expected_damage(curves, levels) < allocation.damage
-    safe = not has_region(curves.under(per_cell(levels, curves.shape)), curves, policy)
-    return levels if averts and safe else allocation.levels
+    # What weighing does freely may be safe by itself; else no block falls below what safety needs.
+    for floor in (None, allocation.floor):
+        levels = least_damage(
+            curves, rates, target.level, profile.coarsest_level, profile.finest_level, floor
+        )
+        averts = expected_damage(curves, levels) < allocation.damage
+        if averts and not has_region(curves.under(per_cell(levels, curves.shape)), curves, policy):
+            return levels
+    return allocation.levels
 
 
 def _wanted_levels(

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.runtime.peak import peak_risk
+from riskmask.model.runtime.prediction import RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.lagrangian import block_damage
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.values import Damage, Policy
 
@@ -27,6 +27,8 @@ def predicted_damage(
     if profile.error_calibration is not None:
         peak = peak_risk(risk, policy.smallest_region, curves.width, curves.height)
         probability = profile.error_calibration.probability(peak)
-    return Damage(
-        error_probability=probability, pixels=float(block_damage(risk).sum(dtype=np.float64))
+    rows, columns = (
+        np.minimum(RISK_STRIDE, side - RISK_STRIDE * np.arange(cells, dtype=np.float64))
+        for side, cells in zip((curves.height, curves.width), risk.shape, strict=True)
     )
+    return Damage(error_probability=probability, pixels=float(rows @ risk @ columns))

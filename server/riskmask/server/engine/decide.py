@@ -26,9 +26,10 @@ class Evidence:
     Attributes:
         pixels: of the image.
         regions: that reach the policy's threshold.
-        at_risk: whether the image is as asked: by its regions, or because an error somewhere in it
-            is likelier than the policy accepts.
-        safe_bpp: at which the image is not, None where it is at every level.
+        at_risk: whether the image, coded as asked, is at risk: by its regions, or because an error
+            somewhere in it is as likely as the limit or likelier.
+        limit: of the probability of an error; None where the regions alone decide.
+        safe_bpp: the lowest at which the image is not at risk, None where it is at every level.
         damage: predicted in each way.
     """
 
@@ -36,6 +37,7 @@ class Evidence:
     resolution: Resolution
     regions: RegionSet
     at_risk: bool
+    limit: float | None
     allocation: Allocation
     safe_bpp: float | None
     damage: PredictedDamage
@@ -77,31 +79,30 @@ def _size(bpp: float | None, pixels: int) -> int | None:
 
 def _no_risk(evidence: Evidence) -> Reason:
     policy, target = evidence.policy, evidence.resolution.target
-    return Reason(
-        ReasonCode.NO_RISK,
+    message = (
         f"No area of {policy.smallest_region} pixels or more reaches risk "
-        f"{policy.threshold:g} at {target.bpp:.3g} bpp{_error_probability(evidence, '; ')}.",
+        f"{policy.threshold:g} at {target.bpp:.3g} bpp"
     )
+    probability, limit = evidence.damage.uniform.error_probability, evidence.limit
+    # A picture too small for any region is not at risk, however strict the limit is.
+    if probability is not None and limit is not None and probability < limit:
+        message += f"; {_likelihood(probability, limit)}"
+    return Reason(ReasonCode.NO_RISK, f"{message}.")
 
 
 def _risks(evidence: Evidence) -> tuple[Reason, ...]:
     reasons = [_risk_regions(evidence)] if evidence.regions.count else []
-    probability = evidence.damage.uniform.error_probability
-    if probability is not None and probability >= evidence.policy.max_error_probability:
-        message = f"At {evidence.resolution.target.bpp:.3g} bpp{_error_probability(evidence, ' ')}."
+    probability, limit = evidence.damage.uniform.error_probability, evidence.limit
+    if probability is not None and limit is not None and probability >= limit:
+        told = _likelihood(probability, limit)
+        message = f"At {evidence.resolution.target.bpp:.3g} bpp {told}."
         reasons.append(Reason(ReasonCode.ERROR_PROBABILITY, message))
     return tuple(reasons)
 
 
-def _error_probability(evidence: Evidence, joint: str) -> str:
-    """In words, behind a joint; nothing where the profile does not know it."""
-    probability = evidence.damage.uniform.error_probability
-    if probability is None:
-        return ""
-    return (
-        f"{joint}some symbol or face becomes another one with a probability of {probability:.2g}, "
-        f"of which the policy accepts less than {evidence.policy.max_error_probability:g}"
-    )
+def _likelihood(probability: float, limit: float) -> str:
+    told = f"some symbol or face becomes another one with a probability of {probability:.3g}"
+    return f"{told}, of which the policy accepts less than {limit:g}"
 
 
 def _risk_regions(evidence: Evidence) -> Reason:
@@ -121,8 +122,8 @@ def _hints_suffice(evidence: Evidence) -> Reason:
     allocation, target = evidence.allocation, evidence.resolution.target
     return Reason(
         ReasonCode.HINTS_SUFFICE,
-        f"Raising what is at risk to its safe levels is enough; lowering the rest from level "
-        f"{target.level:.2f} to {allocation.background_level:.2f} would pay for it at "
+        f"Moving bits to what is at risk is enough; lowering other parts from level "
+        f"{target.level:.2f} to {allocation.background_level:.2f} and more would pay for it at "
         f"{allocation.predicted_bpp:.3g} bpp.",
     )
 

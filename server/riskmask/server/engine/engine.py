@@ -28,7 +28,7 @@ from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats, export_hints
 from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
-from riskmask.server.engine.policy import check_policy, image_policy
+from riskmask.server.engine.policy import check_policy, image_policies
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import find_regions, image_safe_level
 from riskmask.server.engine.risk import RiskCurves
@@ -194,20 +194,20 @@ class Engine:
             prediction, curves, rates, target.level, policy, profile.finest_level
         )
         risk = curves.at(target.level)
-        strict = image_policy(policy, profile)
+        jpeg_profile = self.profiles[jpeg.PROFILE]
+        strict, strict_jpeg = image_policies(policy, profile, jpeg_profile)
         at_risk = find_components(
             risk, strict.threshold, strict.smallest_region, curves.width, curves.height
         )
         allocation = allocate(at_risk, curves, rates, profile, target, strict)
         safe = image_safe_level(curves, strict, profile.coarsest_level, profile.finest_level)
         safe_bpp = None if safe is None else rates.bpp(safe)
-        jpeg_profile = self.profiles[jpeg.PROFILE]
         jpeg_curves = RiskCurves(prediction, jpeg_profile, policy)
         jpeg_advice = jpeg.advise(
             decoded.pixels,
             jpeg_curves,
             jpeg_profile,
-            image_policy(policy, jpeg_profile),
+            strict_jpeg,
             at_risk=at_risk.count > 0,
         )
         levels = allocation.levels
@@ -229,6 +229,7 @@ class Engine:
             resolution=resolution,
             regions=regions,
             at_risk=at_risk.count > 0,
+            limit=None if strict is policy else policy.max_error_probability,
             allocation=allocation,
             safe_bpp=safe_bpp,
             damage=predicted,

@@ -49,13 +49,22 @@ def check_policy(policy: Policy) -> None:
         )
 
 
-def image_policy(policy: Policy, profile: CodecProfile) -> Policy:
-    """The policy that decides on a whole image coded by a profile's codec.
+def image_policies(policy: Policy, *profiles: CodecProfile) -> tuple[Policy, ...]:
+    """The policy that decides on a whole image coded by each profile's codec.
 
     Its threshold is the peak of the risk map from which on an error somewhere in the image is as
-    probable as the policy accepts, where that is lower than the regions' own.
+    probable as the policy's limit, where that is lower than the regions' own; it lies in [0, 1).
+    Codecs are held to one rule: where one of them does not know how likely an error is, the
+    regions decide on all.
     """
-    if profile.error_calibration is None or policy.max_error_probability >= 1.0:
-        return policy
-    peak = profile.error_calibration.peak_of(policy.max_error_probability)
-    return replace(policy, threshold=min(policy.threshold, peak))
+    known = [profile.error_calibration for profile in profiles]
+    if policy.max_error_probability >= 1.0 or None in known:
+        return (policy,) * len(profiles)
+    return tuple(
+        replace(
+            policy,
+            threshold=min(policy.threshold, each.peak_of(policy.max_error_probability)),
+        )
+        for each in known
+        if each is not None
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.levels import ANCHORS, FINEST
-from riskmask.model.runtime.components import Components, find_components
+from riskmask.model.runtime.components import Components, find_components, has_component
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.server.engine.outlines import outlines, pixel_box
 from riskmask.server.engine.rate import RateCurves
@@ -107,10 +107,9 @@ def has_region(risk: NDArray[np.float32], curves: RiskCurves, policy: Policy) ->
     """Whether a (h, w) risk map holds a connected area that counts as a region."""
     if risk.max() < np.float32(policy.threshold):
         return False
-    found = find_components(
+    return has_component(
         risk, policy.threshold, policy.smallest_region, curves.width, curves.height
     )
-    return found.count > 0
 
 
 def image_safe_level(
