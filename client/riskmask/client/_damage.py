@@ -13,8 +13,9 @@ class Damage:
     """What an image is expected to lose.
 
     Attributes:
-        error_probability: that a symbol or a face somewhere in it becomes another one, in [0, 1];
-            None where the codec profile does not know.
+        error_probability: that a symbol or a face somewhere in it becomes another one, in [0, 1],
+            by the risk as the policy weighs it, areas under its smallest region left out;
+            calibrated for the policy ``balanced``. None where the codec profile does not know.
         pixels: miscompressed ones to be expected, weighted by the policy.
     """
 

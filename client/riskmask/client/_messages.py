@@ -63,11 +63,12 @@ class Options(TypedDict, total=False):
         masks: the maps wanted with the answer.
         hint_formats: the hints wanted with the answer, by name.
         preset: name of a policy.
-        threshold: a pixel at or over this risk belongs to a region; in (0, 1).
+        threshold: a pixel at or over this risk belongs to a region; in (0, 1). It decides where it
+            is the stricter rule of the two.
         content_weights: factor on the risk in [0, 1] by content: text, face, symbol, other.
         smallest_region: area in pixels under which a region is dropped, at least 0.
-        max_error_probability: that an image coded so has an error, at the most; in (0, 1]. With 1
-            the regions alone decide.
+        max_error_probability: an image is safe where an error is less likely than this, in
+            (0, 1]. With 1 the regions alone decide.
         priority: ``live`` while somebody waits, ``batch`` for a back catalogue.
     """
 

@@ -188,8 +188,8 @@ class ModelInfo:
 class Analysis:
     """The whole answer for one image. Hints and masks come in the order asked for.
 
-    ``safe_bpp`` is the smallest rate at which no region is left and an error no likelier than the
-    policy accepts, or None; ``damage`` is None where the server does not say.
+    ``safe_bpp`` is the smallest rate at which no region is left and an error is less likely than
+    the policy's limit, or None; ``damage`` is None where the server does not say.
     """
 
     decision: Decision

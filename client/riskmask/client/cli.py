@@ -57,7 +57,11 @@ def analyze(
         typer.Option(help="Folder for NAME.json, NAME.risk.png and NAME.overlay.png per image."),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(help="Risk from which on a pixel belongs to a region, in (0, 1).")
+        float,
+        typer.Option(
+            help="Risk from which on a pixel belongs to a region, in (0, 1); for a laxer decision "
+            "raise --max-error-probability too."
+        ),
     ] = DEFAULT_THRESHOLD,
     max_error_probability: Annotated[
         float | None,

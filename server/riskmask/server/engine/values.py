@@ -71,14 +71,15 @@ class Policy:
     """What counts as a risk.
 
     Attributes:
-        threshold: a pixel at or over this risk belongs to a region; in (0, 1).
+        threshold: a pixel at or over this risk belongs to a region; in (0, 1), of a whole image
+            in [0, 1).
         text_weight: factor on risk where text is; likewise face and symbol; in [0, 1].
             The weight of a pixel is the largest over contents of weight x probability,
             never under ``other_weight``.
         other_weight: factor on risk where no content is recognised; in [0, 1].
         smallest_region: area in pixels of the upright image under which a region is dropped.
-        max_error_probability: that an image coded so has an error, at the most; in (0, 1]. With 1
-            the regions alone decide.
+        max_error_probability: an image is safe where an error is less likely than this, in
+            (0, 1]. With 1 the regions alone decide.
     """
 
     threshold: float = 0.3
@@ -239,8 +240,9 @@ class Damage:
     """What an image is expected to lose.
 
     Attributes:
-        error_probability: that a symbol or a face somewhere in it becomes another one, in [0, 1];
-            None where the codec profile does not know.
+        error_probability: that a symbol or a face somewhere in it becomes another one, in [0, 1],
+            by the risk as the policy weighs it, areas under its smallest region left out;
+            calibrated for the default policy. None where the codec profile does not know.
         pixels: miscompressed ones to be expected, weighted by the policy.
     """
 
