@@ -19,7 +19,7 @@ from riskmask.server.engine.values import Decision, Policy
 ENCODE, FALLBACK = Decision.ENCODE.value, Decision.FALLBACK_JPEG.value
 HINTS = Decision.ENCODE_WITH_HINTS.value
 FEWEST_ENCODE = 200  # answers that the first figure has to rest on
-FEWEST_FALLBACK = 20  # with fewer, one answer moves the share by more than 5 points
+FEWEST_FALLBACK = 20  # with fewer answers or JPEGs, one moves the share by more than 5 points
 PROBABILITIES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)  # bands
 LIMITS = (0.01, 0.02, 0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 1.0)
 
@@ -200,10 +200,15 @@ def _around_coding(coded: _Coded) -> Iterator[Figure]:
 def _jpeg(jpegs: Sequence[JpegTrial], keys: Mapping[str, int]) -> Iterator[Figure]:
     advised = [t for t in jpegs if t.advised and t.safe and t.outcome is not None]
     clean = share(_numbers(advised, keys), np.array([not _grave(t) for t in advised], bool))
-    yield at_least("JPEG advised as safe, no error", clean, 0.95)
+    yield at_least("JPEG advised as safe, no error", clean, 0.95, FEWEST_FALLBACK)
     sized = [t for t in advised if t.smallest_bytes]
     ratio = np.array([t.size_bytes / (t.smallest_bytes or 1) for t in sized])
-    yield at_most("its size over the smallest safe one's, median", _median(sized, keys, ratio), 1.2)
+    yield at_most(
+        "its size over the smallest safe one's, median",
+        _median(sized, keys, ratio),
+        1.2,
+        FEWEST_FALLBACK,
+    )
     near = np.array([abs(t.predicted_bytes - t.size_bytes) <= 0.1 * t.size_bytes for t in jpegs])
     found = share(_numbers(jpegs, keys), near.astype(bool))
     yield at_least("JPEG size predicted within 10%", found, 0.8)
