@@ -14,7 +14,7 @@ from typing import Any
 
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.peak import STEPS
-from riskmask.model.runtime.profile_fields import number, object_field, text_field
+from riskmask.model.runtime.profile_fields import number, text_field, versioned_field
 
 FIELD = "error_calibration"
 SCHEMA = 1
@@ -67,11 +67,9 @@ def parse_error_calibration(content: dict[str, Any], file: str) -> ErrorCalibrat
     Raises:
         ProfileError: it breaks its schema; the message names the field.
     """
-    if FIELD not in content:
+    field = versioned_field(content, FIELD, SCHEMA, file)
+    if field is None:
         return None
-    field = object_field(content, FIELD, file)
-    if field.get("schema") != SCHEMA:
-        raise ProfileError(f"{file}: {FIELD}.schema must be {SCHEMA}, not {field.get('schema')!r}")
     slope = number(field.get("slope"), f"{FIELD}.slope", file)
     if slope <= 0:
         raise ProfileError(f"{file}: {FIELD}.slope must be over 0")

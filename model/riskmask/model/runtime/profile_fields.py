@@ -17,6 +17,18 @@ def object_field(content: dict[str, Any], key: str, file: str) -> dict[str, Any]
     return value
 
 
+def versioned_field(
+    content: dict[str, Any], key: str, schema: int, file: str
+) -> dict[str, Any] | None:
+    """The object of an optional key; None without it, ProfileError where its schema is another."""
+    if key not in content:
+        return None
+    field = object_field(content, key, file)
+    if field.get("schema") != schema:
+        raise ProfileError(f"{file}: {key}.schema must be {schema}, not {field.get('schema')!r}")
+    return field
+
+
 def text_field(content: dict[str, Any], key: str, file: str) -> str:
     """The text of a key; raises ProfileError where it is none or empty."""
     value = content.get(key)

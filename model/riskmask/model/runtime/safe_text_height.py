@@ -8,7 +8,7 @@ from typing import Any
 
 from riskmask.model.levels import ANCHORS, FINEST
 from riskmask.model.runtime.errors import ProfileError
-from riskmask.model.runtime.profile_fields import number, object_field, text_field
+from riskmask.model.runtime.profile_fields import number, text_field, versioned_field
 
 FIELD = "safe_text_height"
 SCHEMA = 1
@@ -59,11 +59,9 @@ def parse_safe_text_height(content: dict[str, Any], file: str) -> SafeTextHeight
     Raises:
         ProfileError: it breaks its schema; the message names the field.
     """
-    if FIELD not in content:
+    field = versioned_field(content, FIELD, SCHEMA, file)
+    if field is None:
         return None
-    field = object_field(content, FIELD, file)
-    if field.get("schema") != SCHEMA:
-        raise ProfileError(f"{file}: {FIELD}.schema must be {SCHEMA}, not {field.get('schema')!r}")
     share = number(field.get("changed_share"), f"{FIELD}.changed_share", file)
     if not 0 < share < 1:
         raise ProfileError(f"{file}: {FIELD}.changed_share must lie between 0 and 1")

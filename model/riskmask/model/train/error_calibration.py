@@ -12,20 +12,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from riskmask.model.data.labelled import Labelled
 from riskmask.model.data.training_set import Example
-from riskmask.model.evaluate.probability import brier_skill, calibration_error, logit, scaled
+from riskmask.model.evaluate.probability import brier_skill, calibration_error
 from riskmask.model.evaluate.subject import Detector, profiled
 from riskmask.model.levels import ANCHORS
+from riskmask.model.profiling.lines import most_likely, without_own_picture
 from riskmask.model.runtime.error_calibration import LEAST
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.peak import SMALLEST_REGION, peak_risk
 from riskmask.model.runtime.profiles import CodecProfile
 
 FEWEST = 50  # verdicts with and without an error, each
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -100,30 +99,16 @@ def fit_errors(peaks: Peaks) -> ErrorFit:
             f"{int(peaks.error.sum())} verdicts with an error and {int((~peaks.error).sum())} "
             f"without; a calibration needs {FEWEST} of each, so label more pictures"
         )
-    rows = np.arange(len(peaks.peak))
-    slope, intercept = _most_likely(peaks, rows)
+    bounded, error = np.clip(peaks.peak, LEAST, 1 - LEAST).ravel(), peaks.error.ravel()
+    slope, intercept = most_likely(bounded, error)
     if slope <= 0:
         raise ProfileError("errors grow rarer where the peak rises; they cannot be calibrated")
-    unseen = np.empty_like(peaks.peak)
-    for fold in range(FOLDS):
-        own = rows % FOLDS == fold
-        line = _most_likely(peaks, rows[~own])
-        unseen[own] = scaled(_bounded(peaks.peak[own]), *line)
+    unseen = without_own_picture(bounded, error, np.arange(len(error)) // ANCHORS)
     return ErrorFit(
         slope=slope,
         intercept=intercept,
         pictures=len(peaks.peak),
         errors=int(peaks.error.sum()),
-        error=calibration_error(unseen.ravel(), peaks.error.ravel()),
-        skill=brier_skill(unseen.ravel(), peaks.error.ravel()),
+        error=calibration_error(unseen, error),
+        skill=brier_skill(unseen, error),
     )
-
-
-def _most_likely(peaks: Peaks, rows: NDArray[np.intp]) -> tuple[float, float]:
-    values = logit(_bounded(peaks.peak[rows])).reshape(-1, 1)
-    model = LogisticRegression(C=np.inf).fit(values, peaks.error[rows].ravel())
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
-
-
-def _bounded(peak: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(peak, LEAST, 1 - LEAST)

@@ -38,8 +38,8 @@ class Allocation:
             bits are put where they avert most.
         predicted_bpp: of the image coded so.
         feasible: it costs no more than the target and no area at risk is left.
-        floor: (R, C) float32, the level that a block is raised to for that; the codec's coarsest
-            where it is raised to none.
+        floor: (R, C) float32, the level that a block is raised to for that, the codec's coarsest
+            where it is raised to none; None where bits are put where they avert most already.
         uniform_damage, damage: miscompressed pixels to be expected, weighted by the policy, of the
             image at one level and of the image coded so.
     """
@@ -48,7 +48,7 @@ class Allocation:
     background_level: float
     predicted_bpp: float
     feasible: bool
-    floor: NDArray[np.float32]
+    floor: NDArray[np.float32] | None
     uniform_damage: float
     damage: float
 
@@ -68,10 +68,10 @@ def allocate(
         curves, rates: of the image.
         profile: of the codec.
         target: of the uniform image.
-        policy: of the whole image, see :func:`~riskmask.server.engine.policy.image_policy`.
+        policy: of the whole image, see :func:`~riskmask.server.engine.policy.image_policies`.
     """
     uniform = np.full(rates.shape, target.level, np.float32)
-    floor = np.full(rates.shape, profile.coarsest_level, np.float32)
+    floor: NDArray[np.float32] | None = np.full(rates.shape, profile.coarsest_level, np.float32)
     if at_risk.count == 0:
         damage = expected_damage(curves, uniform)
         return Allocation(
@@ -87,7 +87,7 @@ def allocate(
         at_risk, curves, rates.shape, target.level, profile.finest_level, policy
     )
     raised = wanted > -np.inf
-    floor = np.maximum(floor, wanted)
+    floor = np.maximum(np.float32(profile.coarsest_level), wanted)
     levels = np.where(raised, np.maximum(wanted, np.float32(target.level)), uniform)
     budget = float(rates.bits(uniform).sum())
     background = _background_level(
@@ -109,7 +109,7 @@ def allocate(
         feasible = bits <= budget * (1.0 + TOLERANCE) and not has_region(
             curves.under(per_cell(levels, curves.shape)), curves, policy
         )
-        floor = np.full(rates.shape, profile.coarsest_level, np.float32)
+        floor = None
     return Allocation(
         levels=levels,
         background_level=background,
@@ -134,7 +134,7 @@ def map_of_least_damage(
 
     Risk under the threshold is still risk. Where the image can be made safe, it stays so.
     """
-    if not allocation.feasible:
+    if allocation.floor is None:
         return allocation.levels
     # What weighing does freely may be safe by itself; else no block falls below what safety needs.
     for floor in (None, allocation.floor):
