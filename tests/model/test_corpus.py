@@ -10,6 +10,8 @@ import pytest
 from riskmask.model.corpus import (
     HELD_OUT_ICON_FAMILIES,
     HELD_OUT_SOURCES,
+    ICONS,
+    LARGEST_FAMILY,
     Corpus,
     CorpusNotFoundError,
 )
@@ -126,3 +128,30 @@ def test_the_real_corpus_has_both_sides_of_everything(corpus: Corpus) -> None:
     # every name of the split is spelt as the corpus spells it
     assert {image.source for image in corpus.images} >= HELD_OUT_SOURCES
     assert {icon.family for icon in corpus.icons} >= HELD_OUT_ICON_FAMILIES
+
+
+def test_folders_of_a_folder_are_further_families_of_icons(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    icons = tmp_path / "more"
+    for family, count in (("arrows/bold", 3), ("maki", 2), ("many", 2 * LARGEST_FAMILY + 1)):
+        (icons / family).mkdir(parents=True)
+        for number in range(count):
+            (icons / family / f"{number:03d}.svg").touch()
+    assert Corpus.find(folder).further_icons == ()
+    monkeypatch.setenv(ICONS, str(icons))
+    found = Corpus.find(folder).further_icons
+    assert found == Corpus.find(folder, icons).further_icons
+    names = {
+        family: [icon.name for icon in found if icon.family == family]
+        for family in ("arrows/bold", "maki", "many")
+    }
+    assert names["arrows/bold"] == ["000", "001", "002"]
+    assert names["many"] == [f"{number:03d}" for number in range(0, 2 * LARGEST_FAMILY + 1, 3)]
+    assert {icon.family for icon in found if icon.side == "test"} == {"maki"}
+
+
+def test_a_folder_without_icons_is_told(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "loose").mkdir()
+    with pytest.raises(CorpusNotFoundError, match="holds no folders of SVG files"):
+        Corpus.find(folder, tmp_path / "loose")

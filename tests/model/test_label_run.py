@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from riskmask.model.cards import labelled_sources
+from riskmask.model.corpus import CorpusNotFoundError
 from riskmask.model.data.items import scene_fonts
 from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.recipe import Recipe
@@ -98,11 +99,14 @@ def _entry(
 def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
     return Job(
         corpus=corpus_folder,
+        icons=None,
         fonts=(),
         side="train",
         permissive=False,
         scenes=range(0),
         pages=0,
+        symbols=0,
+        forms=0,
         images=-1,
         calibration=False,
         groups=("text", "face", "photo"),
@@ -229,6 +233,33 @@ def test_pictures_kept_for_the_calibration_are_told_by_their_keys(
     others = [key for key in kept if key not in rendered]
     assert len(others) == SIGNS
     assert all(pictures.make(key).source == "someone/words" for key in others)
+
+
+def test_symbol_scenes_are_judged_among_the_further_families(
+    job: Job, icon_folder: Path, tmp_path: Path
+) -> None:
+    for path in icon_folder.glob("*.svg"):
+        family, name = path.stem.removeprefix("svg_").split("__")
+        (tmp_path / "icons" / f"further-{family}").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / "icons" / f"further-{family}" / f"{name}.svg")
+    job = replace(job, icons=tmp_path / "icons", symbols=4, classics=(), out=tmp_path / "labels")
+    job.out.mkdir()
+    pictures = job.pictures()
+    job.recipe(pictures).claim(job.out)
+    keys = pictures.keys(range(0), 0, 0, symbols=job.symbols)
+    assert keys == [f"symbols-{seed:06d}" for seed in range(job.symbols)]
+    made = Worker(job).work(plan(keys, job.out, codec_identities(job.codecs))).made
+    rows = [row for row in read_rows(job.out) if row.error is None]  # some grounds are cut short
+    assert len(rows) == made > 0
+    for row in rows:
+        assert sum(place.judged for place in row.places if place.content == "symbol") >= 5
+
+    assert Recipe.load(job.out).icons == pictures.further_families != ()
+    shutil.rmtree(job.out / "pictures")
+    assert len(load_examples(job.out, corpus=job.corpus, icons=job.icons)) == made
+    shutil.rmtree(job.out / "pictures")
+    with pytest.raises(CorpusNotFoundError, match="RISKMASK_ICONS"):
+        load_examples(job.out, corpus=job.corpus)
 
 
 def test_a_finished_run_makes_no_row_anew(undisturbed: Path, job: Job) -> None:

@@ -49,6 +49,16 @@ def test_everything_drawn_lies_inside_and_apart(renderer: SceneRenderer, seed: i
             assert index == other or not (left < x < right and top < y < bottom)
 
 
+def test_scenes_of_symbols_hold_mostly_icons(bank: GlyphBank) -> None:
+    symbols = SceneRenderer(
+        sorted(EXAMPLES.glob("*.jpg")), scene_fonts([]), bank, size=320, symbols=True
+    )
+    for seed in range(4):
+        contents = [region.content for region in symbols.render(seed).regions]
+        assert contents.count("symbol") >= 8
+        assert contents.count("text") < 5
+
+
 def test_text_carries_its_transcription_and_icons_their_glyph(renderer: SceneRenderer) -> None:
     regions = [region for seed in range(6) for region in renderer.render(seed).regions]
     assert {region.content for region in regions} == {"text", "symbol"}

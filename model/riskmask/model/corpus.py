@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 ENVIRONMENT = "RISKMASK_CORPUS"
+ICONS = "RISKMASK_ICONS"  # names a folder of further icon families
 
 Side = Literal["train", "test"]
 
@@ -49,6 +51,8 @@ CALIBRATION_SOURCES = frozenset(
     }
 )
 HELD_OUT_ICON_FAMILIES = frozenset({"maki", "flags"})
+# Icons taken of a further family at most: an icon is compared with every other one of its family.
+LARGEST_FAMILY = 100
 
 
 class CorpusNotFoundError(FileNotFoundError):
@@ -119,9 +123,14 @@ class Icon:
 
 
 class Corpus:
-    """Read access to a corpus folder (images, ``annotations.json`` and ``svg/``)."""
+    """Read access to a corpus folder (images, ``annotations.json`` and ``svg/``).
 
-    def __init__(self, root: Path) -> None:
+    Args:
+        root: the folder.
+        icons: folder of further icon families, for symbol scenes; see :func:`icon_families`.
+    """
+
+    def __init__(self, root: Path, icons: Path | None = None) -> None:
         index = root / "annotations.json"
         if not index.is_file():
             raise CorpusNotFoundError(
@@ -139,20 +148,24 @@ class Corpus:
             )
             for entry in content["svg"]
         )
+        self.icons_root = icons
+        self.further_icons = icon_families(icons) if icons is not None else ()
 
     @classmethod
-    def find(cls, root: Path | None = None) -> Corpus:
-        """Open the named corpus, or the one that the environment names.
+    def find(cls, root: Path | None = None, icons: Path | None = None) -> Corpus:
+        """Open the named corpus, or the one that the environment names; so with further icons.
 
         Raises:
-            CorpusNotFoundError: neither names a corpus folder.
+            CorpusNotFoundError: neither names a corpus folder, or icons are named and not there.
         """
+        if icons is None and os.environ.get(ICONS):
+            icons = Path(os.environ[ICONS])
         if root is None:
             named = os.environ.get(ENVIRONMENT)
             if not named:
                 raise CorpusNotFoundError(f"name a corpus folder with --corpus or {ENVIRONMENT}")
             root = Path(named)
-        return cls(root)
+        return cls(root, icons)
 
     def select(
         self,
@@ -168,6 +181,31 @@ class Corpus:
             if permissive and image.licence_class != "permissive":
                 continue
             yield image
+
+
+def icon_families(folder: Path) -> tuple[Icon, ...]:
+    """Icons of a folder whose sub-folders of SVG files are families, in the order of their names.
+
+    Of a family of more than :data:`LARGEST_FAMILY` every second is taken, or every third, until no
+    more are left than that.
+
+    Raises:
+        CorpusNotFoundError: there are none.
+    """
+    families: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.svg")):
+        family = path.parent.relative_to(folder).as_posix()
+        families.setdefault(family, []).append(path)
+    if not families:
+        raise CorpusNotFoundError(
+            f"{folder} holds no folders of SVG files; name a folder of icon families with --icons "
+            f"or {ICONS}"
+        )
+    return tuple(
+        Icon(path, family, source=family)
+        for family, paths in sorted(families.items())
+        for path in paths[:: math.ceil(len(paths) / LARGEST_FAMILY)]
+    )
 
 
 def _image(root: Path, entry: dict[str, Any]) -> CorpusImage:

@@ -27,21 +27,27 @@ class PictureStore:
         folder: of the labels.
         corpus: folder; default: the one that the environment names. Needed for what has no PNG.
         fonts: folders of the typefaces that scenes were drawn with; none for matplotlib's.
+        icons: folder of the further families of icons; default: the one that the environment names.
     """
 
     def __init__(
-        self, folder: Path, corpus: Path | None = None, fonts: Sequence[Path] = ()
+        self,
+        folder: Path,
+        corpus: Path | None = None,
+        fonts: Sequence[Path] = (),
+        icons: Path | None = None,
     ) -> None:
         self._folder = folder
         self._corpus = corpus
         self._fonts = fonts
+        self._icons = icons
         self._making = Lock()  # typefaces are not for two threads at once
 
     def get(self, key: str, image_sha256: str) -> NDArray[np.uint8]:
         """A picture, (H, W, 3) uint8 RGB, exactly as it was labelled.
 
         Raises:
-            CorpusNotFoundError: it has no PNG, and no corpus to make it from was named.
+            CorpusNotFoundError: it has no PNG, and no corpus or icons to make it from were named.
             LabelsError: what its key gives now is another picture, or none.
         """
         kept = self._kept(key)
@@ -73,7 +79,7 @@ class PictureStore:
     @cached_property
     def _pictures(self) -> Pictures:
         recipe = Recipe.load(self._folder)
-        corpus = Corpus.find(self._corpus)
+        corpus = Corpus.find(self._corpus, self._icons)
         return Pictures(corpus, self._fonts, recipe.side, recipe.permissive)
 
 

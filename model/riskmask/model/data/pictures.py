@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.glyphs import GlyphBank
-from riskmask.model.corpus import CALIBRATION_SOURCES, Corpus, CorpusImage, Side
+from riskmask.model.corpus import (
+    CALIBRATION_SOURCES,
+    ICONS,
+    Corpus,
+    CorpusImage,
+    CorpusNotFoundError,
+    Icon,
+    Side,
+)
+from riskmask.model.data.forms import FormRenderer
 from riskmask.model.data.items import (
     Item,
     Picture,
@@ -22,7 +31,7 @@ from riskmask.model.data.items import (
     shrunk_items,
     stratified,
 )
-from riskmask.model.data.scenes import SceneRenderer
+from riskmask.model.data.scenes import Scene, SceneRenderer
 
 PAGE_SIDE = 640
 FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
@@ -30,21 +39,25 @@ FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
 GROUPS = {"text": ("text", "symbol"), "face": ("face",), "photo": ("photo",)}
 
 
+RENDERED = ("scene", "page", "form", "symbols")  # sorts of pictures that are drawn, by their seeds
 CALIBRATION_SCENES = 10  # one scene or page in so many is kept for the calibration
 
 
 def is_for_calibration(key: str, source: str) -> bool:
     """Whether a picture is kept out of training for the calibration: by source, or by seed."""
     sort, _, name = key.partition("-")
-    if sort in ("scene", "page") and name.isdecimal():
+    if sort in RENDERED and name.isdecimal():
         return int(name) % CALIBRATION_SCENES == 0
     return source in CALIBRATION_SOURCES
 
 
 class Pictures:
-    """Pictures of one side: rendered scenes and pages, corpus images whole and shrunk.
+    """Pictures of one side: rendered scenes, pages, forms; corpus images whole and shrunk.
 
-    Keys are ``scene-SEED``, ``page-SEED``, ``corpus-STEM`` and ``small-STEM``.
+    Keys are ``scene-SEED``, ``page-SEED``, ``form-SEED``, ``symbols-SEED``, ``corpus-STEM`` and
+    ``small-STEM``.
+    ``symbols`` are scenes of many icons of the further families; the others have the corpus's own,
+    so that a seed gives the same scene whatever further families there are.
 
     Args:
         corpus: images, and icons to render.
@@ -61,8 +74,19 @@ class Pictures:
         self._permissive = permissive
         self.fonts: Sequence[Path] = scene_fonts(fonts, side)
 
+    @property
+    def further_families(self) -> tuple[str, ...]:
+        """Names of the further families of icons of this side, sorted."""
+        return tuple(sorted(self._further.families))
+
     def keys(
-        self, scenes: range, pages: int, images: int, groups: Sequence[str] = tuple(GROUPS)
+        self,
+        scenes: range,
+        pages: int,
+        images: int,
+        groups: Sequence[str] = tuple(GROUPS),
+        symbols: int = 0,
+        forms: int = 0,
     ) -> list[str]:
         """Keys in the order of labelling; the sorts take turns, so that a part has some of each.
 
@@ -71,11 +95,15 @@ class Pictures:
             pages: how many.
             images: corpus images of each group at most, stratified by source; under 0 for all.
             groups: of corpus images, names of :data:`GROUPS`.
+            symbols: how many scenes of many icons.
+            forms: how many.
         """
         first = FIRST_TEST_SEED if self._side == "test" else 0
         sorts = [
             [f"scene-{first + number:06d}" for number in scenes],
             [f"page-{seed:06d}" for seed in range(first, first + pages)],
+            [f"symbols-{seed:06d}" for seed in range(first, first + symbols)],
+            [f"form-{seed:06d}" for seed in range(first, first + forms)],
         ]
         for group in groups:
             found = self._corpus.select(
@@ -100,12 +128,12 @@ class Pictures:
 
         Raises:
             KeyError: there is none of that key.
+            CorpusNotFoundError: it wants further families of icons, and the corpus has none.
             OSError: its file cannot be read.
         """
         sort, _, name = key.partition("-")
-        if sort in ("scene", "page") and name.isdecimal():
-            renderer = self._scenes if sort == "scene" else self._pages
-            [item] = scene_items(renderer.render, range(int(name), int(name) + 1), sort)
+        if sort in RENDERED and name.isdecimal():
+            [item] = scene_items(self._render(sort), range(int(name), int(name) + 1), sort)
             return item.make()
         items: list[Item] = []
         if name in self._images and sort in ("corpus", "small"):
@@ -128,8 +156,31 @@ class Pictures:
         return SceneRenderer(self._grounds, self.fonts, self._icons, size=PAGE_SIDE, plain=True)
 
     @cached_property
+    def _symbols(self) -> SceneRenderer:
+        if not self._further.families:
+            raise CorpusNotFoundError(
+                f"symbol scenes need further families of icons of the {self._side} side; name a "
+                f"folder of them with --icons or {ICONS}"
+            )
+        return SceneRenderer(self._grounds, self.fonts, self._further, symbols=True)
+
+    @cached_property
+    def _further(self) -> GlyphBank:
+        return self._bank(self._corpus.further_icons)
+
+    @cached_property
     def _icons(self) -> GlyphBank:
-        return GlyphBank(icon for icon in self._corpus.icons if icon.side == self._side)
+        return self._bank(self._corpus.icons)
+
+    def _bank(self, icons: Iterable[Icon]) -> GlyphBank:
+        return GlyphBank(icon for icon in icons if icon.side == self._side)
+
+    def _render(self, sort: str) -> Callable[[int], Scene]:
+        if sort == "form":
+            return FormRenderer(self.fonts).render
+        if sort == "symbols":
+            return self._symbols.render
+        return self._scenes.render if sort == "scene" else self._pages.render
 
     @cached_property
     def _grounds(self) -> list[Path]:

@@ -31,6 +31,8 @@ class Recipe:
         annotators: that judged.
         classics: codecs of the differential verdict.
         coders: what each of these is, in its own words.
+        icons: further families that symbol scenes are drawn with, in the order of their names;
+            none where there are no such scenes.
         schema: of this file and of the rows.
     """
 
@@ -40,6 +42,7 @@ class Recipe:
     annotators: tuple[str, ...]
     classics: tuple[str, ...]
     coders: tuple[str, ...]
+    icons: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     def claim(self, folder: Path) -> None:
@@ -83,6 +86,7 @@ class Recipe:
             annotators=tuple(content["annotators"]),
             classics=tuple(content["classics"]),
             coders=tuple(content.get("coders") or _former(content["classics"])),
+            icons=tuple(content.get("icons", ())),
         )
 
 

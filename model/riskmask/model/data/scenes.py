@@ -25,6 +25,9 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 SCENE_LINES = (3, 15)  # lines of text that are tried on a scene, from and to below
 PAGE_LINES = (10, 28)
+SCENE_ICONS = (1, 8)  # icons likewise
+SYMBOL_SCENE_LINES = (0, 5)
+SYMBOL_SCENE_ICONS = (16, 41)
 LINES = (8, 64)  # size of their typeface in pixels
 # Half of a page's lines are large: thin strokes on an exactly flat ground survive what the same
 # strokes on a photograph do not, and too few of them are learnt by heart instead.
@@ -66,7 +69,7 @@ class TextMark:
     @property
     def region(self) -> KnownRegion:
         """What an annotator may know of it."""
-        return KnownRegion("text", _rotated(self.box, self.angle), transcription=self.text)
+        return KnownRegion("text", rotated(self.box, self.angle), transcription=self.text)
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class IconMark:
     def region(self) -> KnownRegion:
         """What an annotator may know of it."""
         x, y, width, height = self.glyph.box
-        polygon = _rotated((x, y, x + width, y + height), 0.0)
+        polygon = rotated((x, y, x + width, y + height), 0.0)
         return KnownRegion("symbol", polygon, glyph=self.glyph)
 
 
@@ -112,6 +115,7 @@ class SceneRenderer:
         bank: icons by family; scenes hold none where it is empty.
         size: side of a scene in pixels.
         plain: draw pages instead: one exactly flat colour behind everything, and no camera.
+        symbols: draw many icons and little text, instead of the other way round.
     """
 
     def __init__(
@@ -121,6 +125,7 @@ class SceneRenderer:
         bank: GlyphBank,
         size: int = 512,
         plain: bool = False,
+        symbols: bool = False,
     ) -> None:
         if not backgrounds or not fonts:
             raise ValueError("scenes need at least one background and one typeface")
@@ -129,6 +134,8 @@ class SceneRenderer:
         self._bank = bank
         self._size = size
         self._plain = plain
+        self._lines = SYMBOL_SCENE_LINES if symbols else PAGE_LINES if plain else SCENE_LINES
+        self._icons = SYMBOL_SCENE_ICONS if symbols else SCENE_ICONS
 
     def render(self, seed: int) -> Scene:
         """The scene of a seed; the same seed gives the same scene."""
@@ -144,11 +151,10 @@ class SceneRenderer:
         ground = canvas.copy()
         taken: list[Box] = []
         marks: list[Mark] = []
-        lines = PAGE_LINES if self._plain else SCENE_LINES
-        for _ in range(generator.integers(*lines)):
+        for _ in range(generator.integers(*self._lines)):
             mark: Mark | None = self._draw_text(generator, canvas, taken)
             marks += [mark] if mark else []
-        for _ in range(generator.integers(1, 8)):
+        for _ in range(generator.integers(*self._icons)):
             mark = self._draw_icon(generator, canvas, taken)
             marks += [mark] if mark else []
         return Composition(ground, canvas, tuple(marks), generator)
@@ -197,8 +203,8 @@ class SceneRenderer:
         heights = HEADLINES if self._plain and generator.random() < 0.5 else LINES
         height = round(float(np.exp(generator.uniform(*np.log(heights)))))
         path = self._fonts[generator.integers(len(self._fonts))]
-        font = _font(path, height)
-        if not _draws_all(font, text):
+        font = typeface(path, height)
+        if not draws_all(font, text):
             return None
         left, top, right, bottom = (round(v) for v in font.getbbox(text))
         width, tall = right - left, bottom - top
@@ -254,7 +260,7 @@ def _stamp_text(canvas: Image.Image, mark: TextMark) -> None:
     ImageDraw.Draw(layer).text(
         (pad - mark.bearing[0], pad - mark.bearing[1]),
         mark.text,
-        font=_font(mark.font, mark.height),
+        font=typeface(mark.font, mark.height),
         fill=255,
     )
     turned = layer.rotate(mark.angle, Image.Resampling.BICUBIC)
@@ -262,11 +268,12 @@ def _stamp_text(canvas: Image.Image, mark: TextMark) -> None:
 
 
 @lru_cache(maxsize=512)
-def _font(path: Path, height: int) -> ImageFont.FreeTypeFont:
+def typeface(path: Path, height: int) -> ImageFont.FreeTypeFont:
+    """A typeface of a file at a size in pixels."""
     return ImageFont.truetype(str(path), height)
 
 
-def _draws_all(font: ImageFont.FreeTypeFont, text: str) -> bool:
+def draws_all(font: ImageFont.FreeTypeFont, text: str) -> bool:
     """Whether the typeface has every character: a missing one is drawn like U+FFFF."""
     missing = bytes(font.getmask("\uffff"))
     return all(bytes(font.getmask(c)) != missing for c in set(text) - {" "})
@@ -356,10 +363,18 @@ def _place(
     return None
 
 
-def _rotated(box: Box, angle: float) -> tuple[tuple[float, float], ...]:
-    """Corners of a box turned about its middle, clockwise from the top left; angle in degrees."""
+def rotated(
+    box: Box, angle: float, about: tuple[float, float] | None = None
+) -> tuple[tuple[float, float], ...]:
+    """Corners of a box turned about a point, clockwise from the top left.
+
+    Args:
+        box: to turn.
+        angle: in degrees, anticlockwise.
+        about: x, y; None for the box's middle.
+    """
     left, top, right, bottom = box
-    middle = np.array([(left + right) / 2, (top + bottom) / 2])
+    middle = np.array(about or ((left + right) / 2, (top + bottom) / 2))
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) - middle
     turn = np.deg2rad(-angle)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -374,7 +389,12 @@ def _capture(generator: np.random.Generator, canvas: Image.Image) -> NDArray[np.
         pixels = pixels + generator.normal(0, generator.uniform(0.5, 4.0), size=pixels.shape)
     image = Image.fromarray(np.clip(pixels, 0, 255).round().astype(np.uint8))
     if generator.random() < 0.5:
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=int(generator.integers(80, 96)), subsampling=0)
-        image = Image.open(buffer).convert("RGB")
+        image = through_jpeg(image, int(generator.integers(80, 96)), subsampling=0)
     return np.array(image)
+
+
+def through_jpeg(image: Image.Image, quality: int, subsampling: int) -> Image.Image:
+    """A picture as a JPEG shows it, in RGB; subsampling 0 for 4:4:4, 2 for 4:2:0."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
+    return Image.open(buffer).convert("RGB")

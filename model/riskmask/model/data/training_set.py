@@ -95,6 +95,7 @@ def load_examples(
     codecs: Collection[str] | None = None,
     corpus: Path | None = None,
     fonts: Sequence[Path] = (),
+    icons: Path | None = None,
 ) -> list[Example]:
     """Every labelled picture of a folder that ``python -m riskmask.model.label`` wrote, by key.
 
@@ -105,13 +106,14 @@ def load_examples(
         codecs: whose labels to take; default all.
         corpus: folder, for pictures without a PNG; default: the one that the environment names.
         fonts: folders of typefaces, likewise; none for matplotlib's.
+        icons: folder of further icons, likewise; default: the one that the environment names.
 
     Raises:
         FileNotFoundError: there are no labels.
         NotLabelledError: there are none of these codecs.
         LabelsError: a picture is not the one that was labelled.
     """
-    store = PictureStore(folder, corpus, fonts)
+    store = PictureStore(folder, corpus, fonts, icons)
     rows = (
         row
         for row in read_rows(folder)

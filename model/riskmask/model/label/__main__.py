@@ -39,6 +39,13 @@ def main(
     fonts: Annotated[
         list[Path] | None, typer.Option(help="Folders of typefaces; default: matplotlib's.")
     ] = None,
+    icons: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of further families of icons, folders of SVG files, for symbol scenes; "
+            "default: RISKMASK_ICONS."
+        ),
+    ] = None,
     side: Annotated[str, typer.Option(help="train or test.")] = "train",
     scenes: Annotated[int, typer.Option(help="Rendered scenes.")] = 500,
     first_scene: Annotated[
@@ -46,6 +53,10 @@ def main(
         typer.Option(help="Number of the first of them, for scenes that no other folder has."),
     ] = 0,
     pages: Annotated[int, typer.Option(help="Rendered pages on an exactly flat ground.")] = 100,
+    symbol_scenes: Annotated[
+        int, typer.Option(help="Rendered scenes of many icons, which need further families.")
+    ] = 0,
+    forms: Annotated[int, typer.Option(help="Rendered forms, as a scanner sees them.")] = 0,
     images: Annotated[
         int,
         typer.Option(
@@ -86,16 +97,24 @@ def main(
     if side not in ("train", "test"):
         raise typer.BadParameter("must be train or test", param_hint="--side")
     try:
-        root = Corpus.find(corpus).root.resolve()
+        found = Corpus.find(corpus, icons)
     except CorpusNotFoundError as error:
-        raise typer.BadParameter(str(error), param_hint="--corpus") from None
+        raise typer.BadParameter(str(error), param_hint="--corpus, --icons") from None
+    if symbol_scenes and not any(icon.side == side for icon in found.further_icons):
+        raise typer.BadParameter(
+            f"needs families of icons of the {side} side; name a folder of them with --icons",
+            param_hint="--symbol-scenes",
+        )
     job = Job(
-        corpus=root,
+        corpus=found.root.resolve(),
+        icons=found.icons_root.resolve() if found.icons_root else None,
         fonts=tuple(path.resolve() for path in fonts or ()),
         side="train" if side == "train" else "test",
         permissive=permissive,
         scenes=range(first_scene, first_scene + scenes),
         pages=pages,
+        symbols=symbol_scenes,
+        forms=forms,
         images=images,
         calibration=calibration,
         groups=_known(group or list(GROUPS), GROUPS, "--group"),
@@ -135,7 +154,7 @@ def run(job: Job, workers: int, address: str | None) -> Counter[str]:
     job.out.mkdir(parents=True, exist_ok=True)
     clear_partial(job.out)
     job.recipe(pictures).claim(job.out)
-    keys = pictures.keys(job.scenes, job.pages, job.images, job.groups)
+    keys = pictures.keys(job.scenes, job.pages, job.images, job.groups, job.symbols, job.forms)
     if job.calibration:
         keys = pictures.for_calibration(keys)
     tasks = plan(keys, job.out, identities)

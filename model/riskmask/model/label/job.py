@@ -20,9 +20,10 @@ class Job:
 
     Attributes:
         corpus: folder.
+        icons: folder of further families of icons; None for none.
         fonts: folders of typefaces; none for matplotlib's.
         side, permissive: which pictures.
-        scenes, pages, images: which of each, as :meth:`Pictures.keys` takes them.
+        scenes, pages, symbols, forms, images: which of each, as :meth:`Pictures.keys` takes them.
         calibration: of these only the pictures that are kept out of training.
         groups: of corpus images.
         codecs: to label with, names of the registry.
@@ -32,11 +33,14 @@ class Job:
     """
 
     corpus: Path
+    icons: Path | None
     fonts: tuple[Path, ...]
     side: Side
     permissive: bool
     scenes: range
     pages: int
+    symbols: int
+    forms: int
     images: int
     calibration: bool
     groups: tuple[str, ...]
@@ -45,9 +49,13 @@ class Job:
     classics: tuple[str, ...]
     out: Path
 
+    def open_corpus(self) -> Corpus:
+        """The corpus with the further icons."""
+        return Corpus.find(self.corpus, self.icons)
+
     def pictures(self) -> Pictures:
         """The pictures to choose from."""
-        return Pictures(Corpus.find(self.corpus), self.fonts, self.side, self.permissive)
+        return Pictures(self.open_corpus(), self.fonts, self.side, self.permissive)
 
     def recipe(self, pictures: Pictures) -> Recipe:
         """What the labels of this run have in common."""
@@ -58,6 +66,7 @@ class Job:
             annotators=tuple(sorted(self.annotators)),
             classics=tuple(sorted(self.classics)),
             coders=describe_coders(sorted(self.classics)),
+            icons=pictures.further_families if self.symbols else (),
         )
 
 

@@ -16,7 +16,6 @@ from riskmask.model.annotators import ANNOTATORS, Annotator, GlyphBank
 from riskmask.model.codecs import CODECS, classic_codec, packaged_hyperprior
 from riskmask.model.codecs.base import Codec
 from riskmask.model.codecs.hyperprior import Hyperprior
-from riskmask.model.corpus import Corpus
 from riskmask.model.data.items import Picture
 from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_store import PICTURES, keep_picture
@@ -68,7 +67,8 @@ class Worker:
         reference = Hyperprior.load(packaged_hyperprior())
         self._codecs: dict[str, Codec] = {reference.name: reference}
         self._factory = Factory(reference)
-        bank = GlyphBank(Corpus.find(job.corpus).icons)
+        corpus = job.open_corpus()
+        bank = GlyphBank([*corpus.icons, *corpus.further_icons])
         classics = [classic_codec(name) for name in job.classics]
         self._table = Table(make_annotators(job.annotators, bank), classics)
         self._current: _Current | None = None

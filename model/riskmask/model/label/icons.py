@@ -1,0 +1,112 @@
+"""``python -m riskmask.model.label.icons``: further families of icons, from npm packages.
+
+``packages`` names them, for ``npm install --prefix DIR $(…)``; ``gather DIR/node_modules OUT``
+writes each family's SVG files to a folder of its own, as ``label --icons OUT`` reads them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+T = TypeVar("T")
+TABLE = Path("model/labels/icons.csv")
+LARGEST = 160  # icons kept of a family at most; some have twenty thousand
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+Table = Annotated[Path, typer.Option(help="Families and where they lie in which package, a CSV.")]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a family comes from.
+
+    Attributes:
+        family: its name.
+        package, version: of npm.
+        path: in the package: a folder of SVG files, or an Iconify collection (``icons.json``).
+        licence: SPDX expression.
+    """
+
+    family: str
+    package: str
+    version: str
+    path: str
+    licence: str
+
+
+def read_sources(table: Path) -> list[Source]:
+    """The families of a table."""
+    with table.open(newline="", encoding="utf-8") as lines:
+        return [Source(**row) for row in csv.DictReader(lines)]
+
+
+@app.command()
+def packages(table: Table = TABLE) -> None:
+    """Name the packages with their versions, for npm."""
+    sources = read_sources(table)
+    typer.echo(" ".join(sorted({f"{source.package}@{source.version}" for source in sources})))
+
+
+@app.command()
+def gather(
+    modules: Annotated[Path, typer.Argument(help="The folder node_modules.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the families; must not exist.")],
+    table: Table = TABLE,
+) -> None:
+    """Write each family's SVG files to a folder of its own."""
+    if out.exists():
+        raise typer.BadParameter(f"{out} is there already; name another folder")
+    for source in read_sources(table):
+        package = modules / source.package
+        try:
+            manifest = json.loads((package / "package.json").read_text("utf-8"))
+        except FileNotFoundError:
+            raise typer.BadParameter(
+                f"{modules} has no package {source.package}; install what `packages` names"
+            ) from None
+        if manifest["version"] != source.version:
+            raise typer.BadParameter(
+                f"{source.package} is {manifest['version']}, the table wants {source.version}"
+            )
+        folder = out / source.family
+        folder.mkdir(parents=True)
+        for name, drawing in drawings(package / source.path):
+            (folder / f"{name}.svg").write_text(drawing, encoding="utf-8")
+
+
+def drawings(path: Path) -> Iterator[tuple[str, str]]:
+    """Names and SVG of the icons of a folder or of an Iconify collection.
+
+    Of more than :data:`LARGEST` every second is taken, or every third, until no more are left.
+    """
+    if path.is_dir():
+        for file in _few(sorted(path.rglob("*.svg"))):
+            yield file.stem, file.read_text("utf-8")
+        return
+    collection: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    for name in _few(sorted(collection["icons"])):
+        icon = collection["icons"][name]
+        left, top = (icon.get(side, collection.get(side, 0)) for side in ("left", "top"))
+        width, height = (icon.get(side, collection.get(side, 16)) for side in ("width", "height"))
+        yield (
+            name,
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}">'
+            f"{icon['body']}</svg>",
+        )
+
+
+def _few(items: Sequence[T]) -> Sequence[T]:
+    return items[:: max(math.ceil(len(items) / LARGEST), 1)]
+
+
+if __name__ == "__main__":
+    app()
