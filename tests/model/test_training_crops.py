@@ -12,7 +12,15 @@ import torch
 from riskmask.model.corpus import CALIBRATION_SOURCES, HELD_OUT_SOURCES
 from riskmask.model.data.augmentation import Augmentation
 from riskmask.model.data.planes import LabelMap
-from riskmask.model.data.training_set import Batch, Example, Sampler, load_examples
+from riskmask.model.data.training_set import (
+    IMPORTANCE,
+    TYPICAL_REGION,
+    Batch,
+    Example,
+    Sampler,
+    importance_of,
+    load_examples,
+)
 
 
 def _example(height: int, width: int, seed: int = 0, judged: bool = True) -> Example:
@@ -78,7 +86,7 @@ def test_beyond_a_small_picture_nothing_counts() -> None:
         if crop["image"][0, 0, 0] > crop["image"][0, 0, -1]:
             crop = {name: np.flip(plane, axis=-1) for name, plane in crop.items()}
         assert crop["valid"][:10, :14].all()
-        for name in ("valid", "judged", "present_valid"):
+        for name in ("valid", "importance", "present_valid"):
             assert not crop[name][..., 10:, :].any(), name
             assert not crop[name][..., :, 14:].any(), name
         # The picture's border goes on, so that no edge is learnt.
@@ -91,12 +99,46 @@ def test_shapes_and_types_of_a_batch() -> None:
     batch = _batches(_example(320, 320), 64, count=3)
     assert batch.image.shape == (3, 3, 64, 64)
     assert batch.image.dtype == torch.uint8
-    assert batch.count.shape == batch.valid.shape == batch.judged.shape == (3, 16, 16)
+    assert batch.count.shape == batch.valid.shape == batch.importance.shape == (3, 16, 16)
     assert batch.present.shape == batch.present_valid.shape == batch.kind.shape == (3, 3, 16, 16)
     assert batch.high_impact.shape == (3, 1, 16, 16)
     assert batch.rate.shape == (3, 8, 4, 4)
     assert batch.rate.dtype == batch.kind.dtype == torch.float32
     assert batch.to(torch.device("cpu")).image.equal(batch.image)
+
+
+def _box(left: float, top: float, width: float, height: float) -> tuple[tuple[float, float], ...]:
+    right, bottom = left + width, top + height
+    return (left, top), (right, top), (right, bottom), (left, bottom)
+
+
+def test_a_region_counts_as_one_whatever_its_size() -> None:
+    boxes = [_box(0, 0, 16, 16), _box(64, 0, 32, 32), _box(0, 64, 40, 40), _box(120, 0, 120, 200)]
+    example = _example(240, 240)
+    present = np.zeros_like(example.labels.present)
+    for left, top, width, height in ((0, 0, 4, 4), (16, 0, 8, 8), (0, 16, 10, 10), (30, 0, 30, 50)):
+        present[0, top : top + height, left : left + width] = True
+    labels = replace(example.labels, present=present)
+    regions = tuple(("text", box) for box in boxes)
+    weight = importance_of(replace(example, labels=labels, regions=regions))
+    for cell, count in (((0, 0), 16), ((0, 16), 64), ((16, 0), 100)):
+        assert weight[cell] * count == pytest.approx(TYPICAL_REGION)
+    assert weight[0, 30] == IMPORTANCE[0]
+    assert weight[20, 20] == 0
+
+    overlaid = (*regions, ("text", _box(64, 0, 8, 8)))
+    inner = importance_of(replace(example, labels=labels, regions=overlaid))
+    assert inner[0, 16] == IMPORTANCE[1]  # the small region on the large one
+    assert inner[0, 20] == weight[0, 20]
+    nowhere = importance_of(replace(example, labels=labels, regions=()))
+    assert set(np.unique(nowhere)) == {0, 1}  # judged, by a region that is not named
+
+
+def test_a_region_that_nobody_could_judge_does_not_count() -> None:
+    example = _example(96, 96)
+    valid = np.zeros_like(example.labels.valid)
+    weight = importance_of(replace(example, labels=replace(example.labels, valid=valid)))
+    assert not weight.any()
 
 
 def _unflipped(batch: Batch, row: int) -> dict[str, np.ndarray]:

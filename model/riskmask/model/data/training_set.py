@@ -18,11 +18,13 @@ from riskmask.model.data.augmentation import NONE, Augmentation
 from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.pictures import is_for_calibration
-from riskmask.model.data.planes import STRIDE, LabelMap
+from riskmask.model.data.planes import CONTENTS, STRIDE, LabelMap, rasterise
 from riskmask.model.data.shards import LabelsError, read_rows
 
 REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one must
 CELL = 16  # the codec's grid; crops stay aligned to it
+TYPICAL_REGION = 64  # cells of stride 4, which weigh 1 each
+IMPORTANCE = (0.5, 6.0)  # of a cell, least and most
 
 
 class NotLabelledError(LabelsError):
@@ -67,7 +69,8 @@ class Batch:
         image: (B, 3, S, S) uint8.
         count: (B, h, h) uint8, how many of the coarsest levels are changed.
         valid: (B, h, h) bool, where that is known.
-        judged: (B, h, h) bool, inside a region that an annotator judged.
+        importance: (B, h, h) float32, above 0 inside a region that an annotator judged; see
+            :func:`importance_of`.
         present, present_valid: (B, 3, h, h) bool.
         high_impact: (B, 1, h, h) float32 in [0, 1].
         kind: (B, 3, h, h) float32 in [0, 1].
@@ -77,7 +80,7 @@ class Batch:
     image: Tensor
     count: Tensor
     valid: Tensor
-    judged: Tensor
+    importance: Tensor
     present: Tensor
     present_valid: Tensor
     high_impact: Tensor
@@ -186,6 +189,24 @@ def _example(row: LabelRow, maps: Sequence[LabelMap], image: NDArray[np.uint8]) 
     )
 
 
+def importance_of(example: Example) -> NDArray[np.float32]:
+    """How much each cell of a picture's judged regions weighs, (h, w) float32, 0 outside them.
+
+    A region counts as one, whatever its size: its cells weigh less the more it has. Else an icon of
+    80 pixels would be learnt like forty of 12, and the small ones are those that codecs change.
+    """
+    labels = example.labels
+    grid = labels.valid.shape[1], labels.valid.shape[2]
+    weight = np.zeros(grid, dtype=np.float32)
+    for content, polygon in example.regions:
+        cells = rasterise(polygon, grid).astype(bool)
+        if labels.valid[CONTENTS.index(content)][cells].all():
+            share = np.clip(TYPICAL_REGION / cells.sum(), *IMPORTANCE)
+            weight[cells] = np.maximum(weight[cells], share)
+    judged = (labels.valid & labels.present).any(axis=0)
+    return np.where(judged & (weight == 0), np.float32(1), weight * judged)
+
+
 class Sampler:
     """Draws crops, most of them around regions whose fate depends on the level.
 
@@ -210,6 +231,7 @@ class Sampler:
         self._size = size
         self._generator = generator
         self._augmentation = augmentation
+        self._importance: dict[str, NDArray[np.float32]] = {}
         judged = [bool((e.labels.valid & e.labels.present).any()) for e in examples]
         weight = np.where(judged, 1.0, 0.35)
         self._weights = weight / weight.sum()
@@ -239,7 +261,7 @@ class Sampler:
             image,
             cut(labels.risk_count()),
             cut(labels.risk_valid()) & inside,
-            cut((labels.valid & labels.present).any(axis=0)) & inside,
+            cut(self._importance_of(example)) * inside,
             cut(labels.present),
             cut(labels.present_valid) & inside,
             cut(labels.high_impact)[None].astype(np.float32) / 255,
@@ -249,6 +271,11 @@ class Sampler:
         if self._generator.random() < 0.3:
             planes = tuple(np.flip(plane, axis=-1) for plane in planes)
         return tuple(np.ascontiguousarray(plane) for plane in planes)
+
+    def _importance_of(self, example: Example) -> NDArray[np.float32]:
+        if example.key not in self._importance:
+            self._importance[example.key] = importance_of(example)
+        return self._importance[example.key]
 
     def _labels(self, example: Example) -> LabelMap:
         if not example.others:

@@ -46,7 +46,8 @@ class DetectorTraining:
         crop: side of a crop in pixels, a multiple of 32.
         rate: peak learning rate of AdamW.
         decay: weight decay.
-        region_weight: weight of a pixel inside a judged region; the background has 1.
+        region_weight: weight of a cell inside a judged region of typical size, times which its
+            importance counts; the background has 1.
         codecs: whose labels are learnt; none for all that there are.
         frozen_statistics: normalise by the statistics that the run begins with, not by those of
             the batch; for going on gently from a network that is good already.
@@ -234,7 +235,8 @@ def losses(logits: Logits, batch: Batch, region_weight: float) -> dict[str, Tens
     changed = (batch.count.unsqueeze(1) > levels).float()
     known = batch.valid.unsqueeze(1).float()
     # A symbol that becomes another one weighs twice.
-    weight = known * (1 + (region_weight - 1) * batch.judged.unsqueeze(1).float())
+    importance = batch.importance.unsqueeze(1)
+    weight = known * torch.where(importance > 0, region_weight * importance, 1.0)
     weight = weight * (1 + changed * batch.high_impact)
     happened = (batch.valid & (batch.count > 0)).unsqueeze(1).float()
     content_weight = batch.present_valid.float() * (1 + batch.present.float())
