@@ -62,6 +62,12 @@ def answer() -> pb.Analysis:
             hinted=pb.Damage(error_probability=0.5, pixels=320.0),
             jpeg=pb.Damage(pixels=20.0),
         ),
+        policy=pb.Policy(
+            threshold=0.25,
+            content_weights=pb.ContentWeights(text=1.0, face=1.0, symbol=1.0, other=0.5),
+            smallest_region=64,
+            max_error_probability=0.125,
+        ),
         jpeg=pb.JpegAdvice(quality=80, subsampling="4:2:0", estimated_bytes=1234, safe=True),
         hints=[
             pb.HintPayload(

@@ -83,6 +83,17 @@ def test_the_json_has_this_shape(analysis: Analysis) -> None:
             "safe": "NoneType",
             "jpeg": {"error_probability": "NoneType", "pixels": "float"},
         },
+        "policy": {
+            "threshold": "float",
+            "content_weights": {
+                "text": "float",
+                "face": "float",
+                "symbol": "float",
+                "other": "float",
+            },
+            "smallest_region": "int",
+            "max_error_probability": "float",
+        },
         "jpeg": {
             "quality": "int",
             "subsampling": "str",
@@ -116,16 +127,21 @@ def test_the_json_carries_the_values_and_enums_without_prefix(analysis: Analysis
     assert second["safe_bpp"] is None
     assert content["hints"][0]["effectiveness"] == "EFFECTIVE"
     assert content["damage"]["hinted"] == {"error_probability": 0.5, "pixels": 320.0}
+    assert content["policy"]["threshold"] == 0.25
+    assert content["policy"]["content_weights"]["other"] == 0.5
 
 
-def test_an_older_server_says_nothing_of_the_damage(answer: pb.Analysis) -> None:
+def test_an_older_server_says_nothing_of_damage_and_policy(answer: pb.Analysis) -> None:
     older = pb.Analysis()
     older.CopyFrom(answer)
     older.ClearField("damage")
+    older.ClearField("policy")
     with Client(transport=FakeTransport(lambda request: older)) as client:
         analysis = client.analyze(b"image")
     assert analysis.damage is None
-    assert json.loads(analysis.to_json())["damage"] is None
+    assert analysis.policy is None
+    content = json.loads(analysis.to_json())
+    assert content["damage"] is content["policy"] is None
 
 
 def test_values_compare_and_masks_become_arrays(analysis: Analysis) -> None:

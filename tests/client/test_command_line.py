@@ -38,6 +38,23 @@ def test_it_says_how_likely_an_error_is_and_what_is_accepted(riskmask: Any, pict
     assert "max_error_probability must lie in (0, 1]" in refused.stdout + refused.stderr
 
 
+def test_a_policy_is_named_and_overridden(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    def policy(*flags: object) -> dict[str, Any]:
+        done = riskmask("analyze", picture, "--bpp", 0.03, "--out", tmp_path, *flags)
+        assert done.returncode == 0, done.stderr
+        content = json.loads((tmp_path / "scene.png.json").read_text())
+        return dict(content["policy"])
+
+    assert policy() == policy("--policy", "balanced")
+    assert policy()["threshold"] == 0.3
+    thumbnail = policy("--policy", "thumbnail")
+    assert thumbnail["threshold"] == 0.5
+    assert thumbnail["content_weights"]["text"] == 0.6
+    assert thumbnail["smallest_region"] == 256
+    laxer = policy("--policy", "thumbnail", "--threshold", 0.6)
+    assert laxer == {**thumbnail, "threshold": 0.6}
+
+
 def test_it_writes_three_files_for_each_image(
     riskmask: Any, picture: Path, tmp_path: Path, detector_path: Path, profiles_folder: Path
 ) -> None:
@@ -53,7 +70,7 @@ def test_it_writes_three_files_for_each_image(
     ]
     assert "2/2" in done.stderr
     with Client.local(model=detector_path, profiles=profiles_folder) as client:
-        expected = client.analyze(picture, bpp=0.03, threshold=0.3, masks=["RISK"])
+        expected = client.analyze(picture, bpp=0.03, masks=["RISK"])
     assert json.loads((out / "scene.png.json").read_text()) == expected.to_dict()
     with Image.open(out / "scene.png.risk.png") as risk:
         assert (risk.mode, risk.size) == ("L", (160, 96))
@@ -188,6 +205,7 @@ def test_options_that_exclude_one_another(
         (("--bpp", -1), "bpp"),
         (("--bytes", 10**20), "out of range"),
         (("--threshold", 7), "threshold"),
+        (("--policy", "nonesuch"), "one of archive, balanced, evidence, thumbnail"),
     ],
 )
 def test_a_wrong_value_is_one_line(

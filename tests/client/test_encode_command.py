@@ -46,6 +46,17 @@ def test_without_a_hint_nothing_is_analysed(riskmask: Any, portrait: Path, tmp_p
     assert "crf" in done.stdout
 
 
+def test_a_policy_that_no_server_knows_is_told(
+    riskmask: Any, portrait: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jpg"
+    flags = ("--for", "jpeg", "--bytes", 4000, "--policy", "nonesuch")
+    done = riskmask("encode", portrait, "-o", out, *flags)
+    assert done.returncode == 2
+    assert "one of archive, balanced, evidence, thumbnail" in done.stderr
+    assert not out.exists()
+
+
 @pytest.mark.slow
 def test_the_hint_makes_another_file(riskmask: Any, portrait: Path, tmp_path: Path) -> None:
     decoded = []

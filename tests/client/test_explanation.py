@@ -119,7 +119,7 @@ def test_the_overlay_says_why_under_its_legend(analysis: Analysis) -> None:
         regions=tuple(dataclasses.replace(each, explanation=None) for each in analysis.regions),
     )
     pictures = [
-        draw_overlay(Image.new("RGB", size), Image.new("L", size), each, 0.3)
+        draw_overlay(Image.new("RGB", size), Image.new("L", size), each)
         for each in (analysis, silent)
     ]
     assert pictures[0].height > pictures[1].height

@@ -27,6 +27,16 @@ def test_it_writes_what_the_encoder_reads(
     assert f"scene.png: {analysis.decision} with kvazaar" in done.stdout
 
 
+def test_the_policy_decides_where_the_bits_go(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    maps = []
+    for policy in ("evidence", "thumbnail"):
+        out = tmp_path / policy
+        flags = ("--for", "neural-quality", "--bpp", 0.3, "-o", out, "--policy", policy)
+        assert riskmask("hints", picture, *flags).returncode == 0
+        maps.append(out.read_bytes())
+    assert maps[0] != maps[1]
+
+
 def test_it_says_when_an_encoder_will_not_listen(
     riskmask: Any, picture: Path, tmp_path: Path
 ) -> None:
@@ -51,6 +61,7 @@ def test_the_encoders_own_profile_is_used_where_there_is_one(
         (("--for", "h266", "-o", "x"), "no hint format 'h266'; use one of android-qp-map"),
         (("--for", "x264", "-o", "x", "--bpp", 1, "--bytes", 9), "exclude one another"),
         (("--for", "x264", "-o", "x", "--codec", "nonesuch"), "no codec profile 'nonesuch'"),
+        (("--for", "x264", "-o", "x", "--policy", "nonesuch"), "one of archive, balanced"),
         (("--for", "x264", "-o", "no/such/folder/x"), "No such file"),
     ],
 )

@@ -37,7 +37,7 @@ def test_every_size_gives_a_picture_with_a_legend(
 ) -> None:
     facts = dataclasses.replace(analysis.image, width=size[0], height=size[1])
     sized = dataclasses.replace(analysis, image=facts)
-    overlay = draw_overlay(Image.new("RGB", size), Image.new("L", size), sized, 0.3)
+    overlay = draw_overlay(Image.new("RGB", size), Image.new("L", size), sized)
     assert overlay.width >= 560
     assert overlay.height > min(960, size[1])
 
@@ -45,12 +45,29 @@ def test_every_size_gives_a_picture_with_a_legend(
 def test_regions_are_outlined_and_labelled_where_they_are(analysis: Analysis) -> None:
     risk = risk_picture(analysis.masks[0], (100, 60), (1000, 600))
     picture = Image.new("RGB", (1000, 600), (90, 90, 90))
-    drawn = np.asarray(draw_overlay(picture, risk, analysis, 0.3)).astype(int)
+    drawn = np.asarray(draw_overlay(picture, risk, analysis)).astype(int)
     white = (drawn[:600] > 240).all(axis=2)
     assert white[115:125, 300:500].any()
     assert not white[300:380, 600:].any()
     hot = drawn[150:180, 300:400]
     assert (hot[..., 0] - hot[..., 2]).mean() > 40
+
+
+def test_the_legend_marks_the_threshold_of_the_policy(analysis: Analysis) -> None:
+    assert analysis.policy is not None
+    legends = []
+    for threshold in (0.25, 0.75, None):
+        policy = threshold and dataclasses.replace(analysis.policy, threshold=threshold)
+        each = dataclasses.replace(analysis, policy=policy)
+        size = (1000, 600)
+        overlay = draw_overlay(Image.new("RGB", size), Image.new("L", size), each)
+        legends.append(np.asarray(overlay)[size[1] :].astype(int))
+    for legend in legends[:2]:
+        assert (legend != legends[2]).any()
+    left, right = (
+        np.flatnonzero((legend != legends[2]).any(axis=(0, 2))).mean() for legend in legends[:2]
+    )
+    assert right - left == pytest.approx(0.5 * (1000 * 0.44 - 15), rel=0.05)  # half of the ramp
 
 
 def test_a_label_says_content_risk_and_what_is_safe(analysis: Analysis) -> None:
@@ -80,7 +97,7 @@ def test_a_fallback_that_is_at_risk_too_says_so_in_the_picture(analysis: Analysi
     for safe in (True, False):
         advice = dataclasses.replace(analysis.jpeg, safe=safe)
         fallback = dataclasses.replace(analysis, decision=Decision.FALLBACK_JPEG, jpeg=advice)
-        overlay = draw_overlay(Image.new("RGB", size), risk, fallback, 0.3)
+        overlay = draw_overlay(Image.new("RGB", size), risk, fallback)
         legends.append(np.asarray(overlay)[size[1] :])
     columns = np.flatnonzero((legends[0] != legends[1]).any(axis=(0, 2)))
     assert columns.size > 50

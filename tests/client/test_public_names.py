@@ -17,8 +17,8 @@ ColorRange Content ContentType Damage DeadlineExceeded Decision Effectiveness En
 ExaminedRegion Explanation FakeTransport Fallback Finding FindingMask Hint HintFormat ImageFacts
 InternalError InvalidImage InvalidRequest JpegAdvice Kind KnownRegion LimitExceeded Limits Mask
 MaskType MissingAnnotator ModelInfo NotAuthorized NotSupported Options Overloaded PixelFormat
-Plane PredictedDamage RawImage Reason Region ResolvedTarget RiskmaskError SafeTextHeight ServerInfo
-ServiceUnavailable Transport Verification VerifyOptions
+Plane Policy PredictedDamage RawImage Reason Region ResolvedTarget RiskmaskError SafeTextHeight
+ServerInfo ServiceUnavailable Transport Verification VerifyOptions
 """
 
 

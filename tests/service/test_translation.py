@@ -10,7 +10,7 @@ import pytest
 from riskmask import client
 from riskmask.server.engine import raw_image, values
 from riskmask.server.errors import InvalidRequest
-from riskmask.server.translate import to_request
+from riskmask.server.translate import from_policy, to_request
 from riskmask.v1 import riskmask_pb2 as pb
 
 IMAGE = pb.Image(encoded=b"image")
@@ -56,6 +56,7 @@ def test_overrides_change_what_they_name_and_nothing_else() -> None:
     )
     request = to_request(pb.AnalyzeRequest(image=IMAGE, policy=whole))
     assert request.policy == values.Policy(0.1, 0.2, 0.3, 0.4, 0.5, 0, 0.6)
+    assert from_policy(request.policy) == whole
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from riskmask.client._fake import AsyncFakeTransport, FakeTransport
 from riskmask.client._fallback import Fallback
 from riskmask.client._messages import Options
 from riskmask.client._miscompression import ChangeKind, ContentType
+from riskmask.client._policy import Policy
 from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, Plane, RawImage
 from riskmask.client._server_info import (
     CodecInfo,
@@ -102,6 +103,7 @@ __all__ = [
     "Overloaded",
     "PixelFormat",
     "Plane",
+    "Policy",
     "PredictedDamage",
     "RawImage",
     "Reason",

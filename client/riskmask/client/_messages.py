@@ -9,6 +9,7 @@ from typing import Final, Literal, TypedDict
 from riskmask.client._damage import to_damage
 from riskmask.client._errors import InvalidImage, InvalidRequest, LimitExceeded, NotSupported
 from riskmask.client._explanation_message import to_explanation
+from riskmask.client._policy import CONTENTS, to_policy
 from riskmask.client._raw import ColorMatrix, ColorRange, PixelFormat, RawImage
 from riskmask.client._server_info import (
     CodecInfo,
@@ -191,10 +192,9 @@ def _mask_number(name: str) -> pb.MaskType:
 
 def _policy(options: Options) -> pb.Policy:
     weights = options.get("content_weights")
-    contents = ("text", "face", "symbol", "other")
-    if weights and not set(weights) <= set(contents):
+    if weights and not set(weights) <= set(CONTENTS):
         raise InvalidRequest(
-            "INVALID_REQUEST", f"content_weights: the contents are {', '.join(contents)}"
+            "INVALID_REQUEST", f"content_weights: the contents are {', '.join(CONTENTS)}"
         )
     return pb.Policy(
         preset=options.get("preset") or "",
@@ -228,6 +228,7 @@ def to_analysis(message: pb.Analysis) -> Analysis:
         risk_area_fraction=message.risk_area_fraction,
         safe_bpp=message.safe_bpp if message.HasField("safe_bpp") else None,
         damage=to_damage(message.damage) if message.HasField("damage") else None,
+        policy=to_policy(message.policy) if message.HasField("policy") else None,
         jpeg=JpegAdvice(
             message.jpeg.quality,
             message.jpeg.subsampling,

@@ -32,14 +32,13 @@ def output_paths(image: Path, folder: Path, formats: Iterable[str] = ()) -> tupl
     )
 
 
-def write_outputs(image: Path, analysis: Analysis, folder: Path, threshold: float) -> None:
+def write_outputs(image: Path, analysis: Analysis, folder: Path) -> None:
     """Writes the three files and the hints; each appears whole or not at all.
 
     Args:
         image: the file that was analysed.
         analysis: with its RISK mask.
         folder: is there already.
-        threshold: of the policy, for the overlay's legend; in (0, 1).
 
     Raises:
         OSError: the image cannot be read again, or a file cannot be written.
@@ -55,7 +54,7 @@ def write_outputs(image: Path, analysis: Analysis, folder: Path, threshold: floa
     text = analysis.to_json() + "\n"
     write_atomically(as_json, lambda file: file.write(text.encode()))
     picture = load_for_display(image, OVERLAY_LONGEST)
-    overlay = draw_overlay(picture, risk_picture(cells, size, picture.size), analysis, threshold)
+    overlay = draw_overlay(picture, risk_picture(cells, size, picture.size), analysis)
     write_atomically(as_overlay, lambda file: overlay.save(file, "PNG"))
 
 

@@ -43,16 +43,14 @@ NARROWEST_CANVAS: Final = 560
 SENTENCES: Final = 6  # of regions, under the legend
 
 
-def draw_overlay(
-    picture: Image.Image, risk: Image.Image, analysis: Analysis, threshold: float
-) -> Image.Image:
+def draw_overlay(picture: Image.Image, risk: Image.Image, analysis: Analysis) -> Image.Image:
     """Risk as colour, regions outlined and labelled; under it decision, legend, and why.
 
     Args:
         picture: the upright image as RGB, at any scale.
         risk: 8-bit grey of the same size, 255 x risk.
-        analysis: of the image; its regions are drawn.
-        threshold: marked in the legend, in (0, 1).
+        analysis: of the image; its regions are drawn, and its policy's threshold marked in the
+            legend.
 
     Returns:
         RGB; the longer side of its picture is at least 960 pixels, so that labels can be read on
@@ -66,7 +64,7 @@ def draw_overlay(
     font = ImageFont.load_default(text_size)
     tinted = tint(picture, np.asarray(risk))
     numbers = draw_regions(tinted, analysis, font)
-    return _with_legend(tinted, analysis, threshold, text_size, numbers)
+    return _with_legend(tinted, analysis, text_size, numbers)
 
 
 def tint(picture: Image.Image, risk: NDArray[np.uint8]) -> Image.Image:
@@ -134,7 +132,6 @@ def colour_of(risk: float) -> Colour:
 def _with_legend(
     picture: Image.Image,
     analysis: Analysis,
-    threshold: float,
     text_size: float,
     numbers: Sequence[int],
 ) -> Image.Image:
@@ -177,14 +174,15 @@ def _with_legend(
     for sentence in why:
         draw.text((x, y), sentence, font=font, fill=PAPER)
         y += line
+    threshold = None if analysis.policy is None else analysis.policy.threshold
     _draw_ramp(draw, (width * 0.56, picture.height + pad, width - pad, 0), threshold, font, size)
     return canvas
 
 
 def _draw_ramp(
-    draw: ImageDraw.ImageDraw, place: Box, threshold: float, font: Font, size: float
+    draw: ImageDraw.ImageDraw, place: Box, threshold: float | None, font: Font, size: float
 ) -> None:
-    """The colours over a grey ground from risk 0 to 1, the threshold marked."""
+    """The colours over a grey ground from risk 0 to 1, the threshold marked where it is known."""
     left, top, right, _ = place
     bar_top, bar_bottom = top + size * 1.6, top + size * 2.9
     draw.text((left, top), "risk of a miscompression", font=font, fill=PAPER)
@@ -196,8 +194,11 @@ def _draw_ramp(
             [(left + offset, bar_top), (left + offset, bar_bottom)],
             fill=(int(shade[0]), int(shade[1]), int(shade[2])),
         )
-    at = left + threshold * span
-    draw.line([(at, bar_top - 3), (at, bar_bottom + 3)], fill=PAPER, width=max(2, round(size / 9)))
-    labels = [(left, "0", "la"), (right, "1", "ra"), (at, f"threshold {threshold:g}", "ma")]
+    labels = [(left, "0", "la"), (right, "1", "ra")]
+    if threshold is not None:
+        at, reach = left + threshold * span, 3
+        ends = [(at, bar_top - reach), (at, bar_bottom + reach)]
+        draw.line(ends, fill=PAPER, width=max(2, round(size / 9)))
+        labels.append((at, f"threshold {threshold:g}", "ma"))
     for position, text, anchor in labels:
         draw.text((position, bar_bottom + size * 0.35), text, font=font, fill=PAPER, anchor=anchor)

@@ -25,13 +25,11 @@ class Run:
     Attributes:
         options: of every analysis.
         out: folder for the files, which exists; None writes none.
-        threshold: of the policy, for the overlays' legend.
         concurrency: images in the works at the same time.
     """
 
     options: Options
     out: Path | None
-    threshold: float
     concurrency: int
 
     def over(self, files: Sequence[Path], client: Client) -> int:
@@ -69,7 +67,7 @@ class Run:
         print_analysis(out, file, outcome)
         if self.out is not None:
             try:
-                write_outputs(file, outcome, self.out, self.threshold)
+                write_outputs(file, outcome, self.out)
             except OSError as error:
                 return f"its files could not be written: {error}"
         return None

@@ -18,6 +18,7 @@ from PIL import Image
 
 from riskmask.client._damage import PredictedDamage
 from riskmask.client._explanation import Explanation
+from riskmask.client._policy import Policy
 
 
 class Decision(StrEnum):
@@ -189,7 +190,7 @@ class Analysis:
     """The whole answer for one image. Hints and masks come in the order asked for.
 
     ``safe_bpp`` is the smallest rate at which no region is left and an error is less likely than
-    the policy's limit, or None; ``damage`` is None where the server does not say.
+    the policy's limit, or None; ``damage`` and ``policy`` are None where the server does not say.
     """
 
     decision: Decision
@@ -204,6 +205,7 @@ class Analysis:
     hints: tuple[Hint, ...] = ()
     masks: tuple[Mask, ...] = ()
     damage: PredictedDamage | None = None
+    policy: Policy | None = None
 
     def mask(self, kind: MaskType | str) -> Mask:
         """The mask of that type.
@@ -238,6 +240,7 @@ class Analysis:
             "risk_area_fraction": self.risk_area_fraction,
             "safe_bpp": self.safe_bpp,
             "damage": None if self.damage is None else self.damage.to_dict(),
+            "policy": None if self.policy is None else self.policy.to_dict(),
             "jpeg": dict(vars(self.jpeg)),
             "hints": [
                 {

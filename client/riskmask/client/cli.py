@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,6 +20,7 @@ from riskmask.client.cli_connection import (
     Credentials,
     Key,
     Model,
+    Preset,
     Profiles,
     Timeout,
     Tls,
@@ -36,8 +37,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-DEFAULT_THRESHOLD: Final = 0.3
 
 
 @app.command()
@@ -56,18 +55,20 @@ def analyze(
         Path | None,
         typer.Option(help="Folder for NAME.json, NAME.risk.png and NAME.overlay.png per image."),
     ] = None,
+    policy: Preset = None,
     threshold: Annotated[
-        float,
+        float | None,
         typer.Option(
             help="Risk from which on a pixel belongs to a region, in (0, 1); for a laxer decision "
-            "raise --max-error-probability too."
+            "raise --max-error-probability too [the policy's; balanced: 0.3]."
         ),
-    ] = DEFAULT_THRESHOLD,
+    ] = None,
     max_error_probability: Annotated[
         float | None,
         typer.Option(
             help="Probability of a changed symbol or face in the image, from which on it is not "
-            "encoded as asked, in (0, 1]; 1 leaves that to the regions [server's default]."
+            "encoded as asked, in (0, 1]; 1 leaves that to the regions [the policy's; balanced: "
+            "0.1]."
         ),
     ] = None,
     hint: Annotated[
@@ -95,12 +96,12 @@ def analyze(
             "bpp": bpp,
             "size_bytes": size_bytes,
             "quality": quality,
+            "preset": policy,
             "threshold": threshold,
             "max_error_probability": max_error_probability,
             "hint_formats": formats,
         },
         out=out,
-        threshold=threshold,
         # in this process analyses run one at a time, and waiting must not count as work
         concurrency=1 if address is None else 2,
     )

@@ -25,6 +25,14 @@ Model = Annotated[
 Profiles = Annotated[
     Path | None, typer.Option(help="In this process: a folder of further codec profiles.")
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--policy",
+        help="What counts as a risk: archive, balanced, evidence or thumbnail; riskmask info lists "
+        "a server's [balanced].",
+    ),
+]
 Timeout = Annotated[float, typer.Option(help="Seconds that one image may take.")]
 Tls = Annotated[bool, typer.Option("--tls", help="Encrypt, and trust the system's authorities.")]
 Ca = Annotated[

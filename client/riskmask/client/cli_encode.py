@@ -19,6 +19,7 @@ from riskmask.client.cli_connection import (
     Credentials,
     Key,
     Model,
+    Preset,
     Profiles,
     Timeout,
     Tls,
@@ -48,6 +49,7 @@ def encode(
     uniform: Annotated[
         bool, typer.Option("--uniform", help="Code all of the picture alike, without a hint.")
     ] = False,
+    policy: Preset = None,
     address: Address = None,
     model: Model = None,
     profiles: Profiles = None,
@@ -79,7 +81,7 @@ def encode(
             asked = size_bytes if size_bytes is not None else int((bpp or 0) * height * width / 8)
             encoded = encoder.encode(pixels, max(asked, 1), None, suffix)
             if not uniform:
-                sizes: Options = {"bpp": bpp, "size_bytes": size_bytes}
+                sizes: Options = {"bpp": bpp, "size_bytes": size_bytes, "preset": policy}
                 credentials = Credentials(tls, ca, cert, key, token_file)
                 with connect(
                     address, timeout, credentials, model=model, profiles=profiles
@@ -115,7 +117,11 @@ def _hinting(
     prediction of its rate could tell; unless that is coarser or finer than its profile knows.
     """
     if setting is not None:
-        by_quality: Options = {"codec": encoder.name, "quality": setting}
+        by_quality: Options = {
+            "codec": encoder.name,
+            "quality": setting,
+            "preset": sizes["preset"],
+        }
         analysis = analyze_for(client, image, encoder.name, encoder.hint_format, by_quality)
         if "RATE_OUT_OF_RANGE" not in {reason.code for reason in analysis.reasons}:
             return analysis

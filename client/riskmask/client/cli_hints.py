@@ -21,6 +21,7 @@ from riskmask.client.cli_connection import (
     Credentials,
     Key,
     Model,
+    Preset,
     Profiles,
     Timeout,
     Tls,
@@ -54,6 +55,7 @@ def hints(
     quality: Annotated[
         float | None, typer.Option(help="Size asked for: the codec's own quality.")
     ] = None,
+    policy: Preset = None,
     model: Model = None,
     profiles: Profiles = None,
     timeout: Timeout = 120.0,
@@ -66,7 +68,13 @@ def hints(
     """Write the hint that an encoder reads, so that it spends bits where the risk is."""
     if sum(size is not None for size in (bpp, size_bytes, quality)) > 1:
         fail("--bpp, --bytes and --quality exclude one another; give one of them")
-    options: Options = {"codec": codec, "bpp": bpp, "size_bytes": size_bytes, "quality": quality}
+    options: Options = {
+        "codec": codec,
+        "bpp": bpp,
+        "size_bytes": size_bytes,
+        "quality": quality,
+        "preset": policy,
+    }
     credentials = Credentials(tls, ca, cert, key, token_file)
     with (
         errors_on_one_line(),

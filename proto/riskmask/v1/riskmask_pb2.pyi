@@ -348,7 +348,7 @@ class ContentWeights(_message.Message):
     def __init__(self, text: _Optional[float] = ..., face: _Optional[float] = ..., symbol: _Optional[float] = ..., other: _Optional[float] = ...) -> None: ...
 
 class Analysis(_message.Message):
-    __slots__ = ("decision", "reasons", "image", "target", "regions", "risk_area_fraction", "safe_bpp", "jpeg", "hints", "masks", "model", "damage")
+    __slots__ = ("decision", "reasons", "image", "target", "regions", "risk_area_fraction", "safe_bpp", "jpeg", "hints", "masks", "model", "damage", "policy")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
@@ -361,6 +361,7 @@ class Analysis(_message.Message):
     MASKS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     DAMAGE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
     decision: Decision
     reasons: _containers.RepeatedCompositeFieldContainer[Reason]
     image: ImageFacts
@@ -373,7 +374,8 @@ class Analysis(_message.Message):
     masks: _containers.RepeatedCompositeFieldContainer[Mask]
     model: ModelInfo
     damage: PredictedDamage
-    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., image: _Optional[_Union[ImageFacts, _Mapping]] = ..., target: _Optional[_Union[ResolvedTarget, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., risk_area_fraction: _Optional[float] = ..., safe_bpp: _Optional[float] = ..., jpeg: _Optional[_Union[JpegAdvice, _Mapping]] = ..., hints: _Optional[_Iterable[_Union[HintPayload, _Mapping]]] = ..., masks: _Optional[_Iterable[_Union[Mask, _Mapping]]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., damage: _Optional[_Union[PredictedDamage, _Mapping]] = ...) -> None: ...
+    policy: Policy
+    def __init__(self, decision: _Optional[_Union[Decision, str]] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., image: _Optional[_Union[ImageFacts, _Mapping]] = ..., target: _Optional[_Union[ResolvedTarget, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., risk_area_fraction: _Optional[float] = ..., safe_bpp: _Optional[float] = ..., jpeg: _Optional[_Union[JpegAdvice, _Mapping]] = ..., hints: _Optional[_Iterable[_Union[HintPayload, _Mapping]]] = ..., masks: _Optional[_Iterable[_Union[Mask, _Mapping]]] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., damage: _Optional[_Union[PredictedDamage, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
 
 class PredictedDamage(_message.Message):
     __slots__ = ("uniform", "hinted", "safe", "jpeg")

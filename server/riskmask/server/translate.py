@@ -118,6 +118,21 @@ def to_policy(message: pb.Policy) -> values.Policy:
     )
 
 
+def from_policy(policy: values.Policy) -> pb.Policy:
+    """A policy as a message, every value set and no preset named."""
+    return pb.Policy(
+        threshold=policy.threshold,
+        content_weights=pb.ContentWeights(
+            text=policy.text_weight,
+            face=policy.face_weight,
+            symbol=policy.symbol_weight,
+            other=policy.other_weight,
+        ),
+        smallest_region=policy.smallest_region,
+        max_error_probability=policy.max_error_probability,
+    )
+
+
 def from_analysis(analysis: values.Analysis) -> pb.Analysis:
     """The answer as a message."""
     return pb.Analysis(
@@ -136,6 +151,7 @@ def from_analysis(analysis: values.Analysis) -> pb.Analysis:
         risk_area_fraction=analysis.risk_area_fraction,
         safe_bpp=analysis.safe_bpp,
         damage=from_predicted_damage(analysis.damage),
+        policy=from_policy(analysis.policy),
         jpeg=pb.JpegAdvice(
             quality=analysis.jpeg.quality,
             subsampling=analysis.jpeg.subsampling,

@@ -253,6 +253,7 @@ class Engine:
             risk_area_fraction=regions.area / rates.pixels,
             safe_bpp=safe_bpp,
             damage=predicted,
+            policy=policy,
             jpeg=jpeg_advice,
             hints=export_hints(
                 request.hint_formats,

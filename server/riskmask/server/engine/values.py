@@ -317,6 +317,7 @@ class Analysis:
     risk_area_fraction: float
     safe_bpp: float | None
     damage: PredictedDamage
+    policy: Policy
     jpeg: JpegAdvice
     hints: tuple[HintPayload, ...]
     masks: tuple[MaskPayload, ...]
