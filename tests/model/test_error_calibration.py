@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,16 +13,23 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from riskmask.model.data.label_rows import LabelFinding, LabelRow, Place
 from riskmask.model.data.labelled import Labelled
+from riskmask.model.data.picture_store import keep_picture
+from riskmask.model.data.pictures import picture_hash
 from riskmask.model.data.planes import draw_labels
+from riskmask.model.data.recipe import Recipe
+from riskmask.model.data.shards import merge_shards, write_shard
 from riskmask.model.data.training_set import Example
 from riskmask.model.runtime.error_calibration import ErrorCalibration
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.prediction import Prediction
-from riskmask.model.runtime.profiles import packaged_profiles
+from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
+from riskmask.model.train.codec_commands import PROFILES
 from riskmask.model.train.error_calibration import Peaks, fit_errors, peaks_of
 
 SIDE = 64
+PICTURES = 40
 
 
 def _peaks(pictures: int, slope: float, intercept: float) -> Peaks:
@@ -110,6 +118,74 @@ def test_another_codec_s_calibration_applies() -> None:
     peaks = peaks_of(detector, profile, [_example("a", 1)], [_said("a", {})])
     told = 1 / (1 + np.exp(-np.minimum.accumulate(profile.risk_intercept)))
     assert peaks.peak[0] == pytest.approx(told, abs=1 / 1024)
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Scenes with a red square each, the redder the finer the level at which it is an error."""
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    Recipe("train", False, (), ("symbol",), (), ()).claim(folder)
+    generator = np.random.default_rng(3)
+    square = ((16.0, 16.0), (48.0, 16.0), (48.0, 48.0), (16.0, 48.0))
+    rows = []
+    for number in range(PICTURES):
+        redness = int(generator.integers(40, 256))
+        image = np.full((SIDE, SIDE, 3), 128, np.uint8)
+        image[16:48, 16:48] = (redness, 0, 0)
+        key = f"scene-{10 * number:06d}"
+        keep_picture(folder, key, image)
+        finest = int(np.clip(redness / 32 + generator.normal(0, 2), -1, 7))
+        finding = LabelFinding(
+            "symbol", finest, 0, "symbol", "shape", True, 0.5, "a test", square, None, ()
+        )
+        rate = np.ones((8, SIDE // 16, SIDE // 16), np.float16)
+        rows.append(
+            LabelRow(
+                key=key,
+                codec="hyperprior",
+                codec_sha256="0" * 64,
+                image_sha256=picture_hash(image),
+                source="scenes",
+                width=SIDE,
+                height=SIDE,
+                bpp=(0.1,) * 8,
+                places=(Place("symbol", square, judged=True),),
+                findings=(finding,) if finest >= 0 else (),
+                labels=draw_labels((SIDE, SIDE), (), (), frozenset(), rate),
+            )
+        )
+    write_shard(folder, rows)
+    merge_shards(folder)
+    return folder
+
+
+def test_the_command_writes_what_it_fits_into_a_profile(
+    labels: Path, detector_path: Path, tmp_path: Path
+) -> None:
+    profile = tmp_path / "hyperprior.json"
+    content = json.loads((PROFILES / "hyperprior.json").read_text("utf-8"))
+    del content["error_calibration"]
+    profile.write_text(json.dumps(content), encoding="utf-8")
+    assert CodecProfile.load(profile).error_calibration is None
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "riskmask.model.train", "error-calibration"),
+            *("--labels", str(labels), "--model", str(detector_path), "--profile", str(profile)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    fitted = CodecProfile.load(profile).error_calibration
+    assert fitted is not None
+    assert f"{PICTURES} pictures with judged regions" in fitted.fitted_on
+    likely = [fitted.probability(peak) for peak in (0.05, 0.5, 0.95)]
+    assert likely == sorted(likely)
+    assert likely[2] - likely[0] > 0.3
+    assert f"slope {fitted.slope:.3f}" in done.stdout
+    assert f"of {8 * PICTURES} verdicts are errors" in done.stdout
 
 
 def test_the_command_says_on_one_line_what_it_lacks(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def card(folder: Path) -> str:
         f"- Annotators: {', '.join(recipe.annotators)}.",
         f"- Differential verdict against: {', '.join(recipe.classics) or 'nothing'}.",
         f"- Typefaces of the scenes: {len(recipe.fonts)} files.",
+        *([f"- Further families of icons: {', '.join(recipe.icons)}."] if recipe.icons else []),
         f"- Size: {size / 1e6:.2f} MB.",
         "",
         "## Codecs",
