@@ -20,6 +20,7 @@ from riskmask.model.data.training_set import (
     Sampler,
     importance_of,
     load_examples,
+    picture_weights,
 )
 
 
@@ -236,6 +237,21 @@ def test_most_crops_show_a_region_and_pictures_with_verdicts_come_more_often() -
     x, y = batch.image[of_judged, 0].float(), batch.image[of_judged, 1].float()
     shows = ((x >= 100) & (x <= 107) & (y >= 100) & (y <= 105)).flatten(1).any(dim=1)
     assert shows.float().mean() > 0.5
+
+
+def test_pictures_of_a_rare_content_come_more_often() -> None:
+    def showing(*contents: int) -> Example:
+        example = _example(32, 32)
+        present = np.zeros_like(example.labels.present)
+        for content in contents:
+            present[content, 0, 0] = True
+        return replace(example, labels=replace(example.labels, present=present))
+
+    pictures = [showing(0)] * 14 + [showing(0, 1)] * 2 + [showing(2)] * 4 + [showing()]
+    assert picture_weights(pictures).tolist() == pytest.approx(
+        [1.0] * 14 + [np.sqrt(8)] * 2 + [2.0] * 4 + [0.35]
+    )
+    assert picture_weights([showing()] * 2).tolist() == [0.35, 0.35]
 
 
 def test_some_scenes_and_some_sources_are_kept_for_the_calibration() -> None:

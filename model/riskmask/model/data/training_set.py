@@ -25,6 +25,7 @@ REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one
 CELL = 16  # the codec's grid; crops stay aligned to it
 TYPICAL_REGION = 64  # cells of stride 4, which weigh 1 each
 IMPORTANCE = (0.5, 6.0)  # of a cell, least and most
+UNJUDGED = 0.35  # how often a picture is drawn on which nothing is judged; others at least 1
 
 
 class NotLabelledError(LabelsError):
@@ -207,6 +208,20 @@ def importance_of(example: Example) -> NDArray[np.float32]:
     return np.where(judged & (weight == 0), np.float32(1), weight * judged)
 
 
+def picture_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
+    """How often each picture is drawn, (N,) float64: 1 where nothing rarer than usual is judged.
+
+    A picture counts by the rarest content that is judged on it, by the square root of how rare
+    that is; one on which nothing is judged counts a third.
+    """
+    judged = np.array(
+        [(e.labels.valid & e.labels.present).any(axis=(1, 2)) for e in examples], dtype=bool
+    )
+    pictures = np.maximum(judged.sum(axis=0), 1)
+    rarity = np.sqrt(pictures.max() / pictures)
+    return np.where(judged.any(axis=1), np.where(judged, rarity, 0).max(axis=1), UNJUDGED)
+
+
 class Sampler:
     """Draws crops, most of them around regions whose fate depends on the level.
 
@@ -232,8 +247,7 @@ class Sampler:
         self._generator = generator
         self._augmentation = augmentation
         self._importance: dict[str, NDArray[np.float32]] = {}
-        judged = [bool((e.labels.valid & e.labels.present).any()) for e in examples]
-        weight = np.where(judged, 1.0, 0.35)
+        weight = picture_weights(examples)
         self._weights = weight / weight.sum()
 
     def batch(self, count: int) -> Batch:
