@@ -91,6 +91,8 @@ def test_what_is_missing_or_of_another_version_is_told(
     missing = _run("gather", tmp_path / "nowhere", tmp_path / "two", "--table", table)
     assert missing.exit_code == 2
     assert "has no package signs" in _said(missing)
+    assert not (tmp_path / "one").exists()
+    assert not (tmp_path / "two").exists()
     taken = _run("gather", modules, modules, "--table", table)
     assert taken.exit_code == 2
     assert "is there already" in _said(taken)

@@ -81,13 +81,13 @@ def encode(
             asked = size_bytes if size_bytes is not None else int((bpp or 0) * height * width / 8)
             encoded = encoder.encode(pixels, max(asked, 1), None, suffix)
             if not uniform:
-                sizes: Options = {"bpp": bpp, "size_bytes": size_bytes, "preset": policy}
+                options: Options = {"bpp": bpp, "size_bytes": size_bytes, "preset": policy}
                 credentials = Credentials(tls, ca, cert, key, token_file)
                 with connect(
                     address, timeout, credentials, model=model, profiles=profiles
                 ) as client:
                     known = encoded.setting if has_profile(client, target) else None
-                    analysis = _hinting(client, image, encoder, known, sizes)
+                    analysis = _hinting(client, image, encoder, known, options)
                 encoded = encoder.encode(pixels, max(asked, 1), analysis.hints[0].data, suffix)
                 lines.append(
                     f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
@@ -109,7 +109,7 @@ def encode(
 
 
 def _hinting(
-    client: Client, image: Path, encoder: Encoder, setting: float | None, sizes: Options
+    client: Client, image: Path, encoder: Encoder, setting: float | None, options: Options
 ) -> Analysis:
     """An analysis with the encoder's hint.
 
@@ -120,9 +120,9 @@ def _hinting(
         by_quality: Options = {
             "codec": encoder.name,
             "quality": setting,
-            "preset": sizes["preset"],
+            "preset": options.get("preset"),
         }
         analysis = analyze_for(client, image, encoder.name, encoder.hint_format, by_quality)
         if "RATE_OUT_OF_RANGE" not in {reason.code for reason in analysis.reasons}:
             return analysis
-    return analyze_for(client, image, encoder.name, encoder.hint_format, sizes)
+    return analyze_for(client, image, encoder.name, encoder.hint_format, options)

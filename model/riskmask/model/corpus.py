@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 ENVIRONMENT = "RISKMASK_CORPUS"
 ICONS = "RISKMASK_ICONS"  # names a folder of further icon families
 
+T = TypeVar("T")
 Side = Literal["train", "test"]
 
 # Split by source, never by image: pictures of one source resemble each other.
@@ -204,8 +205,13 @@ def icon_families(folder: Path) -> tuple[Icon, ...]:
     return tuple(
         Icon(path, family, source=family)
         for family, paths in sorted(families.items())
-        for path in paths[:: math.ceil(len(paths) / LARGEST_FAMILY)]
+        for path in thinned(paths, LARGEST_FAMILY)
     )
+
+
+def thinned(items: Sequence[T], most: int) -> Sequence[T]:
+    """All items, or every second, or every third, until there are no more than ``most``."""
+    return items[:: max(math.ceil(len(items) / most), 1)]
 
 
 def _image(root: Path, entry: dict[str, Any]) -> CorpusImage:

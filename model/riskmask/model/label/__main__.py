@@ -42,8 +42,8 @@ def main(
     icons: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of further families of icons, folders of SVG files, for symbol scenes; "
-            "default: RISKMASK_ICONS."
+            help="Folder of further families of icons, folders of SVG files, for symbol scenes, "
+            "whatever their licences; default: RISKMASK_ICONS."
         ),
     ] = None,
     side: Annotated[str, typer.Option(help="train or test.")] = "train",

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-T = TypeVar("T")
+from riskmask.model.corpus import thinned
+
 TABLE = Path("model/labels/icons.csv")
 LARGEST = 160  # icons kept of a family at most; some have twenty thousand
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-Table = Annotated[Path, typer.Option(help="Families and where they lie in which package, a CSV.")]
+Table = Annotated[
+    Path,
+    typer.Option(
+        exists=True, dir_okay=False, help="Families and where they lie in which package, a CSV."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ def gather(
     """Write each family's SVG files to a folder of its own."""
     if out.exists():
         raise typer.BadParameter(f"{out} is there already; name another folder")
-    for source in read_sources(table):
+    sources = read_sources(table)
+    for source in sources:  # all of them first, so that nothing half is left behind
         package = modules / source.package
         try:
             manifest = json.loads((package / "package.json").read_text("utf-8"))
@@ -76,9 +82,12 @@ def gather(
             raise typer.BadParameter(
                 f"{source.package} is {manifest['version']}, the table wants {source.version}"
             )
+        if not (package / source.path).exists():
+            raise typer.BadParameter(f"{source.package} has no {source.path}, as the table says")
+    for source in sources:
         folder = out / source.family
         folder.mkdir(parents=True)
-        for name, drawing in drawings(package / source.path):
+        for name, drawing in drawings(modules / source.package / source.path):
             (folder / f"{name}.svg").write_text(drawing, encoding="utf-8")
 
 
@@ -88,11 +97,11 @@ def drawings(path: Path) -> Iterator[tuple[str, str]]:
     Of more than :data:`LARGEST` every second is taken, or every third, until no more are left.
     """
     if path.is_dir():
-        for file in _few(sorted(path.rglob("*.svg"))):
+        for file in thinned(sorted(path.rglob("*.svg")), LARGEST):
             yield file.stem, file.read_text("utf-8")
         return
     collection: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    for name in _few(sorted(collection["icons"])):
+    for name in thinned(sorted(collection["icons"]), LARGEST):
         icon = collection["icons"][name]
         left, top = (icon.get(side, collection.get(side, 0)) for side in ("left", "top"))
         width, height = (icon.get(side, collection.get(side, 16)) for side in ("width", "height"))
@@ -102,10 +111,6 @@ def drawings(path: Path) -> Iterator[tuple[str, str]]:
             f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}">'
             f"{icon['body']}</svg>",
         )
-
-
-def _few(items: Sequence[T]) -> Sequence[T]:
-    return items[:: max(math.ceil(len(items) / LARGEST), 1)]
 
 
 if __name__ == "__main__":
