@@ -34,6 +34,7 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.weights import find_weights
 from riskmask.model.train.detector_card import QUANTISATION
 
+FEWEST_ON_A_SIDE = 4  # of 16 regions: changed ones, and unchanged ones
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -117,7 +118,11 @@ def test_what_is_lost_is_told_of_the_contested_levels() -> None:
 
 
 def _labelled(key: str, image: NDArray[np.uint8], risk: NDArray[np.float32]) -> LabelRow:
-    """A picture of which the riskier half of 16 regions is changed, as the detector would say."""
+    """A picture of 16 regions, the riskier ones of which change at level 0, as the detector says.
+
+    The line is drawn in the widest gap near the middle: where two regions are as good as equal,
+    rounding alone decides which is the riskier one.
+    """
     height, width = risk.shape[1:]
     places, count = [], np.zeros((3, height, width), np.uint8)
     for top, left in product(range(0, height - 16, height // 4), range(0, width - 16, width // 4)):
@@ -127,9 +132,12 @@ def _labelled(key: str, image: NDArray[np.uint8], risk: NDArray[np.float32]) -> 
     inside = count[0] > 0
     corners = [tuple(int(v) // 4 for v in place.polygon[0]) for place in places]
     regions = [np.s_[top : top + 16, left : left + 16] for left, top in corners]
-    scores = [np.percentile(risk[1][region], 95) for region in regions]
+    scores = [np.percentile(risk[0][region], 95) for region in regions]
+    ordered = np.sort(scores)
+    line = FEWEST_ON_A_SIDE - 1
+    line += int(np.argmax(np.diff(ordered[line : len(ordered) - line])))
     for region, score in zip(regions, scores, strict=True):
-        count[0][region] = 3 if score > np.median(scores) else 0
+        count[0][region] = 1 if score > ordered[line] else 0
     known = np.broadcast_to(inside, (3, height, width)).copy()
     nothing = np.zeros((3, height, width), np.uint8)
     cells = -(-image.shape[0] // 16), -(-image.shape[1] // 16)

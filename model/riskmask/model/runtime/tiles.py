@@ -1,7 +1,7 @@
 """Cutting an image into rectangular tiles, and fading their maps into one another.
 
 A tile's height and its width are chosen one by one from the same list of lengths, so that little is
-padded. Neighbouring tiles overlap by 512 pixels or more, those shorter than 1024 by 576; their
+padded. Neighbouring tiles overlap by 576 pixels or more, those shorter than 1024 by 640; their
 maps are cross-faded over the 64 pixels in the middle of the overlap and the rest of it, where a
 tile sees least of its neighbourhood, is thrown away.
 """
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LENGTHS = tuple(range(256, 1025, 32))  # of a tile along either axis, in pixels
-OVERLAP = 512  # of tiles of 1024 pixels; over 99.9% of their risk is then that of the whole picture
-OVERLAP_OF_SHORTER = 576  # they have more borders to the pixel
+OVERLAP = 576  # of tiles of 1024 pixels; over 99.9% of their risk is then that of the whole picture
+OVERLAP_OF_SHORTER = 640  # they have more borders to the pixel
 FADE = 64
 ALIGNMENT = 32  # of tile positions: the network's own stride, so that every tile has its phase
 
@@ -83,7 +83,7 @@ def tile_shape(width: int, height: int) -> TileShape:
 def spans(extent: int) -> tuple[Span, ...]:
     """The fewest tiles that cover ``extent`` pixels along an axis, and as short as they can be.
 
-    They are spread evenly, and neighbours overlap by 512 pixels at least, by 576 where they are
+    They are spread evenly, and neighbours overlap by 576 pixels at least, by 640 where they are
     shorter than 1024.
     """
     padded = -(-extent // ALIGNMENT) * ALIGNMENT
