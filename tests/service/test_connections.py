@@ -53,8 +53,12 @@ class Http2:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
-    async def send(self, frame: Frame) -> None:
-        self._writer.write(frame.encoded())
+    async def send(self, *frames: Frame) -> None:
+        """Send all of them in one piece, so that a server which leaves has read what it was sent.
+
+        A connection that is closed before that is reset, and what the server said last is lost.
+        """
+        self._writer.write(b"".join(frame.encoded() for frame in frames))
         await self._writer.drain()
 
     async def next(self) -> Frame | None:
@@ -163,8 +167,7 @@ async def test_a_client_that_pings_too_often_is_sent_away(engine: Engine, servin
         serving(engine, min_ping_seconds=60) as (_, address),
         http2(address) as client,
     ):
-        for number in range(8):
-            await client.send(Frame(PING, payload=number.to_bytes(8, "big")))
+        await client.send(*(Frame(PING, payload=number.to_bytes(8, "big")) for number in range(8)))
         farewell = await client.until(GOAWAY)
         assert farewell is not None
         assert int.from_bytes(farewell.payload[4:8], "big") == ENHANCE_YOUR_CALM
