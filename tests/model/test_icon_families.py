@@ -13,7 +13,8 @@ from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.corpus import HELD_OUT_ICON_FAMILIES, icon_families
 from riskmask.model.label.icons import LARGEST, app, read_sources
 
-TABLE = Path(__file__).parents[2] / "model" / "labels" / "icons.csv"
+LABELS = Path(__file__).parents[2] / "model" / "labels"
+TABLES = (LABELS / "icons.csv", LABELS / "filled-icons.csv")
 SQUARE = '<path d="M4 4h16v16H4z"/>'
 
 
@@ -27,7 +28,10 @@ def modules(tmp_path: Path) -> Path:
         for number in range(count):
             (folder / package / path / f"{number:03d}.svg").write_text(svg, encoding="utf-8")
     (folder / "@sets" / "drawn").mkdir(parents=True)
-    icons = {"wide": {"body": '<path d="M10 0h40v20H10z"/>', "left": 10, "width": 80}}
+    icons = {
+        "wide": {"body": '<path d="M10 0h40v20H10z"/>', "left": 10, "width": 80},
+        "other": {"body": SQUARE},
+    }
     (folder / "@sets" / "drawn" / "icons.json").write_text(
         json.dumps({"icons": icons, "height": 20}), encoding="utf-8"
     )
@@ -41,10 +45,11 @@ def modules(tmp_path: Path) -> Path:
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "icons.csv"
     rows = [
-        ("family", "package", "version", "path", "licence"),
-        ("signs", "signs", "1.2.0", "svg", "MIT"),
-        ("many", "@some/many", "1.2.0", "icons", "MIT"),
-        ("drawn", "@sets/drawn", "1.2.0", "icons.json", "CC0-1.0"),
+        ("family", "package", "version", "path", "names", "licence"),
+        ("signs", "signs", "1.2.0", "svg", "", "MIT"),
+        ("many", "@some/many", "1.2.0", "icons", "", "MIT"),
+        ("even", "@some/many", "1.2.0", "icons", "00* 01* !*1 !*3 !*5 !*7 !*9", "MIT"),
+        ("drawn", "@sets/drawn", "1.2.0", "icons.json", "w*", "CC0-1.0"),
     ]
     with path.open("w", newline="", encoding="utf-8") as lines:
         csv.writer(lines).writerows(rows)
@@ -66,7 +71,9 @@ def test_every_family_becomes_a_folder_that_scenes_can_use(
     out = tmp_path / "icons"
     assert _run("gather", modules, out, "--table", table).exit_code == 0
     bank = GlyphBank(icon_families(out))
-    assert sorted(bank.families) == ["drawn", "many", "signs"]
+    assert sorted(bank.families) == ["drawn", "even", "many", "signs"]
+    assert list(bank.families["drawn"]) == ["wide"]
+    assert list(bank.families["even"]) == [f"{number:03d}" for number in range(0, 20, 2)]
     assert len(list((out / "many").iterdir())) == (LARGEST + 2) // 2
     drawn = bank.coverage("drawn", "wide", 80, 20)
     assert drawn[:, :40].min() > 0.95  # the view box begins where the drawing does
@@ -93,16 +100,30 @@ def test_what_is_missing_or_of_another_version_is_told(
     assert "has no package signs" in _said(missing)
     assert not (tmp_path / "one").exists()
     assert not (tmp_path / "two").exists()
-    taken = _run("gather", modules, modules, "--table", table)
-    assert taken.exit_code == 2
-    assert "is there already" in _said(taken)
 
 
-def test_the_table_has_no_held_out_family() -> None:
-    sources = read_sources(TABLE)
+def test_the_tables_have_no_held_out_family() -> None:
+    sources = [source for table in TABLES for source in read_sources(table)]
     families = [source.family for source in sources]
     assert len(families) == len(set(families)) > 50
     assert not set(families) & HELD_OUT_ICON_FAMILIES
     assert all(source.licence for source in sources)
     packages = {source.package.split("/")[-1] for source in sources}
     assert not packages & {"maki", "temaki", "flag", "flags", "flag-icons", "circle-flags"}
+
+
+def test_filled_icons_join_a_folder_of_families(modules: Path, table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "icons"
+    assert _run("gather", modules, out, "--table", table).exit_code == 0
+    further = tmp_path / "further.csv"
+    further.write_text(table.read_text("utf-8").replace("signs,signs", "more,signs"), "utf-8")
+    again = _run("gather", modules, out, "--table", further)
+    assert again.exit_code == 2
+    assert "many is there already" in _said(again)
+    assert not (out / "more").exists()
+    kept = [
+        line for line in further.read_text("utf-8").splitlines() if line[:4] in ("fami", "more")
+    ]
+    further.write_text("\n".join(kept), encoding="utf-8")
+    assert _run("gather", modules, out, "--table", further).exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["drawn", "even", "many", "more", "signs"]

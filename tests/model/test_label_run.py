@@ -105,7 +105,7 @@ def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         permissive=False,
         scenes=range(0),
         pages=0,
-        symbols=0,
+        symbols=range(0),
         forms=0,
         images=-1,
         calibration=False,
@@ -242,12 +242,14 @@ def test_symbol_scenes_are_judged_among_the_further_families(
         family, name = path.stem.removeprefix("svg_").split("__")
         (tmp_path / "icons" / f"further-{family}").mkdir(parents=True, exist_ok=True)
         shutil.copy(path, tmp_path / "icons" / f"further-{family}" / f"{name}.svg")
-    job = replace(job, icons=tmp_path / "icons", symbols=4, classics=(), out=tmp_path / "labels")
+    job = replace(
+        job, icons=tmp_path / "icons", symbols=range(3, 7), classics=(), out=tmp_path / "labels"
+    )
     job.out.mkdir()
     pictures = job.pictures()
     job.recipe(pictures).claim(job.out)
     keys = pictures.keys(range(0), 0, 0, symbols=job.symbols)
-    assert keys == [f"symbols-{seed:06d}" for seed in range(job.symbols)]
+    assert keys == [f"symbols-{seed:06d}" for seed in job.symbols]
     made = Worker(job).work(plan(keys, job.out, codec_identities(job.codecs))).made
     rows = [row for row in read_rows(job.out) if row.error is None]  # some grounds are cut short
     assert len(rows) == made > 0
@@ -256,7 +258,9 @@ def test_symbol_scenes_are_judged_among_the_further_families(
 
     assert Recipe.load(job.out).icons == pictures.further_families != ()
     shutil.rmtree(job.out / "pictures")
-    assert len(load_examples(job.out, corpus=job.corpus, icons=job.icons)) == made
+    shutil.copytree(tmp_path / "icons", tmp_path / "more" / "icons")  # further families: others
+    shutil.copytree(tmp_path / "icons", tmp_path / "more", dirs_exist_ok=True)
+    assert len(load_examples(job.out, corpus=job.corpus, icons=tmp_path / "more")) == made
     shutil.rmtree(job.out / "pictures")
     with pytest.raises(CorpusNotFoundError, match="RISKMASK_ICONS"):
         load_examples(job.out, corpus=job.corpus)

@@ -27,7 +27,8 @@ class PictureStore:
         folder: of the labels.
         corpus: folder; default: the one that the environment names. Needed for what has no PNG.
         fonts: folders of the typefaces that scenes were drawn with; none for matplotlib's.
-        icons: folder of the further families of icons; default: the one that the environment names.
+        icons: folder of the further families of icons, and maybe others; default: the one that the
+            environment names.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class PictureStore:
     def _pictures(self) -> Pictures:
         recipe = Recipe.load(self._folder)
         corpus = Corpus.find(self._corpus, self._icons)
-        return Pictures(corpus, self._fonts, recipe.side, recipe.permissive)
+        return Pictures(corpus, self._fonts, recipe.side, recipe.permissive, recipe.icons)
 
 
 def keep_picture(folder: Path, key: str, image: NDArray[np.uint8]) -> None:

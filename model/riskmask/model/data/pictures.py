@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -64,12 +64,19 @@ class Pictures:
         fonts: folders of typefaces; none for matplotlib's.
         side: of the split by source.
         permissive: only images of permissive licences, behind scenes too.
+        families: of the further icons; default: all that the corpus has.
     """
 
     def __init__(
-        self, corpus: Corpus, fonts: Sequence[Path], side: Side, permissive: bool = False
+        self,
+        corpus: Corpus,
+        fonts: Sequence[Path],
+        side: Side,
+        permissive: bool = False,
+        families: Collection[str] | None = None,
     ) -> None:
         self._corpus = corpus
+        self._families = families
         self._side: Side = side
         self._permissive = permissive
         self.fonts: Sequence[Path] = scene_fonts(fonts, side)
@@ -85,7 +92,7 @@ class Pictures:
         pages: int,
         images: int,
         groups: Sequence[str] = tuple(GROUPS),
-        symbols: int = 0,
+        symbols: range = range(0),
         forms: int = 0,
     ) -> list[str]:
         """Keys in the order of labelling; the sorts take turns, so that a part has some of each.
@@ -95,14 +102,14 @@ class Pictures:
             pages: how many.
             images: corpus images of each group at most, stratified by source; under 0 for all.
             groups: of corpus images, names of :data:`GROUPS`.
-            symbols: how many scenes of many icons.
+            symbols: numbers of scenes of many icons, likewise.
             forms: how many.
         """
         first = FIRST_TEST_SEED if self._side == "test" else 0
         sorts = [
             [f"scene-{first + number:06d}" for number in scenes],
             [f"page-{seed:06d}" for seed in range(first, first + pages)],
-            [f"symbols-{seed:06d}" for seed in range(first, first + symbols)],
+            [f"symbols-{first + number:06d}" for number in symbols],
             [f"form-{seed:06d}" for seed in range(first, first + forms)],
         ]
         for group in groups:
@@ -166,7 +173,9 @@ class Pictures:
 
     @cached_property
     def _further(self) -> GlyphBank:
-        return self._bank(self._corpus.further_icons)
+        icons = self._corpus.further_icons
+        wanted = {icon.family for icon in icons} if self._families is None else set(self._families)
+        return self._bank(icon for icon in icons if icon.family in wanted)
 
     @cached_property
     def _icons(self) -> GlyphBank:

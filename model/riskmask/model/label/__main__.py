@@ -50,7 +50,9 @@ def main(
     scenes: Annotated[int, typer.Option(help="Rendered scenes.")] = 500,
     first_scene: Annotated[
         int,
-        typer.Option(help="Number of the first of them, for scenes that no other folder has."),
+        typer.Option(
+            help="Number of the first scene of either sort, for scenes that no other folder has."
+        ),
     ] = 0,
     pages: Annotated[int, typer.Option(help="Rendered pages on an exactly flat ground.")] = 100,
     symbol_scenes: Annotated[
@@ -88,9 +90,10 @@ def main(
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.label.job import Job
 
-    if not 0 <= first_scene <= FIRST_TEST_SEED - scenes:
+    most = FIRST_TEST_SEED - max(scenes, symbol_scenes)
+    if not 0 <= first_scene <= most:
         raise typer.BadParameter(
-            f"must lie between 0 and {FIRST_TEST_SEED - scenes}: numbers from {FIRST_TEST_SEED} on "
+            f"must lie between 0 and {most}: numbers from {FIRST_TEST_SEED} on "
             "are those of the other side",
             param_hint="--first-scene",
         )
@@ -113,7 +116,7 @@ def main(
         permissive=permissive,
         scenes=range(first_scene, first_scene + scenes),
         pages=pages,
-        symbols=symbol_scenes,
+        symbols=range(first_scene, first_scene + symbol_scenes),
         forms=forms,
         images=images,
         calibration=calibration,

@@ -10,6 +10,7 @@ import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +38,8 @@ class Source:
         family: its name.
         package, version: of npm.
         path: in the package: a folder of SVG files, or an Iconify collection (``icons.json``).
+        names: which of its icons, as patterns like ``*-dark`` between spaces, those of what it
+            leaves out behind ``!``; empty for all.
         licence: SPDX expression.
     """
 
@@ -44,7 +47,17 @@ class Source:
     package: str
     version: str
     path: str
+    names: str
     licence: str
+
+    def holds(self, name: str) -> bool:
+        """Whether an icon of the package, by its name without ``.svg``, is of this family."""
+        patterns = self.names.split()
+        wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
+        unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
+        return any(fnmatchcase(name, pattern) for pattern in wanted or ["*"]) and not any(
+            fnmatchcase(name, pattern) for pattern in unwanted
+        )
 
 
 def read_sources(table: Path) -> list[Source]:
@@ -63,12 +76,10 @@ def packages(table: Table = TABLE) -> None:
 @app.command()
 def gather(
     modules: Annotated[Path, typer.Argument(help="The folder node_modules.")],
-    out: Annotated[Path, typer.Argument(help="Folder for the families; must not exist.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the families, none of them there yet.")],
     table: Table = TABLE,
 ) -> None:
     """Write each family's SVG files to a folder of its own."""
-    if out.exists():
-        raise typer.BadParameter(f"{out} is there already; name another folder")
     sources = read_sources(table)
     for source in sources:  # all of them first, so that nothing half is left behind
         package = modules / source.package
@@ -84,24 +95,29 @@ def gather(
             )
         if not (package / source.path).exists():
             raise typer.BadParameter(f"{source.package} has no {source.path}, as the table says")
+        if (out / source.family).exists():
+            raise typer.BadParameter(f"{out / source.family} is there already; name another folder")
     for source in sources:
         folder = out / source.family
         folder.mkdir(parents=True)
-        for name, drawing in drawings(modules / source.package / source.path):
+        for name, drawing in drawings(source, modules):
             (folder / f"{name}.svg").write_text(drawing, encoding="utf-8")
 
 
-def drawings(path: Path) -> Iterator[tuple[str, str]]:
-    """Names and SVG of the icons of a folder or of an Iconify collection.
+def drawings(source: Source, modules: Path) -> Iterator[tuple[str, str]]:
+    """Names and SVG of the icons of a family, in a folder or in an Iconify collection.
 
     Of more than :data:`LARGEST` every second is taken, or every third, until no more are left.
     """
+    path = modules / source.package / source.path
     if path.is_dir():
-        for file in thinned(sorted(path.rglob("*.svg")), LARGEST):
+        files = [file for file in sorted(path.rglob("*.svg")) if source.holds(file.stem)]
+        for file in thinned(files, LARGEST):
             yield file.stem, file.read_text("utf-8")
         return
     collection: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    for name in thinned(sorted(collection["icons"]), LARGEST):
+    names = [name for name in sorted(collection["icons"]) if source.holds(name)]
+    for name in thinned(names, LARGEST):
         icon = collection["icons"][name]
         left, top = (icon.get(side, collection.get(side, 0)) for side in ("left", "top"))
         width, height = (icon.get(side, collection.get(side, 16)) for side in ("width", "height"))

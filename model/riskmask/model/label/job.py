@@ -39,7 +39,7 @@ class Job:
     permissive: bool
     scenes: range
     pages: int
-    symbols: int
+    symbols: range
     forms: int
     images: int
     calibration: bool
