@@ -166,9 +166,7 @@ def test_the_rest_loses_little_where_nothing_makes_the_image_safe(allocated: All
 
 
 def test_the_rest_loses_more_where_that_alone_makes_the_image_safe(allocated: Allocate) -> None:
-    found = [
-        allocated(_risk(np.s_[:rows], np.s_[:40], 0.8), 2.5)[0] for rows in range(8, 33, 2)
-    ]
+    found = [allocated(_risk(np.s_[:rows], np.s_[:40], 0.8), 2.5)[0] for rows in range(8, 33, 2)]
     deep = [each for each in found if each.feasible and each.levels.min() < 2.5 - LARGEST_DROP]
     assert deep
     assert all(each.predicted_bpp <= found[0].predicted_bpp * 1.001 for each in deep)
