@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.engine.allocate import Allocation, allocate, map_of_least_damage
-from riskmask.server.engine.lagrangian import LARGEST_DROP, expected_damage, least_damage
+from riskmask.server.engine.lagrangian import expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import RegionSet, find_regions, has_region
 from riskmask.server.engine.risk import RiskCurves
@@ -155,21 +155,6 @@ def test_cheap_blocks_are_saved_first_where_not_all_can_be(allocated: Allocate) 
     assert not allocation.feasible
     assert allocation.levels[:, 8:].min() > allocation.levels[:, :8].max()
     assert allocation.damage < 0.9 * allocation.uniform_damage
-
-
-def test_the_rest_loses_little_where_nothing_makes_the_image_safe(allocated: Allocate) -> None:
-    allocation, _, _ = allocated(_risk(np.s_[:40], np.s_[:50]), 2.5)
-    assert not allocation.feasible
-    assert allocation.damage < allocation.uniform_damage
-    assert allocation.background_level == allocation.levels.min() < 2.5
-    assert allocation.levels.min() >= np.float32(2.5 - LARGEST_DROP)
-
-
-def test_the_rest_loses_more_where_that_alone_makes_the_image_safe(allocated: Allocate) -> None:
-    found = [allocated(_risk(np.s_[:rows], np.s_[:40], 0.8), 2.5)[0] for rows in range(8, 33, 2)]
-    deep = [each for each in found if each.feasible and each.levels.min() < 2.5 - LARGEST_DROP]
-    assert deep
-    assert all(each.predicted_bpp <= found[0].predicted_bpp * 1.001 for each in deep)
 
 
 def test_content_that_weighs_more_gets_the_bits(

@@ -10,7 +10,6 @@ an encoder is given, which falls below no level that safety needs.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,10 +100,15 @@ def allocate(
         curves.under(per_cell(levels, curves.shape)), curves, policy
     )
     if not feasible:
-        # Weighing block against block may find what raising all that is at risk did not.
-        levels, feasible = _weighed(curves, rates, profile, target, policy)
+        levels = least_damage(
+            curves, rates, target.level, profile.coarsest_level, profile.finest_level
+        )
         bits = float(rates.bits(levels).sum())
         background = float(levels.min())
+        # Weighing block against block may find what raising all that is at risk did not.
+        feasible = bits <= budget * (1.0 + TOLERANCE) and not has_region(
+            curves.under(per_cell(levels, curves.shape)), curves, policy
+        )
         floor = None
     return Allocation(
         levels=levels,
@@ -116,33 +120,6 @@ def allocate(
         uniform_damage=expected_damage(curves, uniform),
         damage=expected_damage(curves, levels),
     )
-
-
-def _weighed(
-    curves: RiskCurves,
-    rates: RateCurves,
-    profile: CodecProfile,
-    target: ResolvedTarget,
-    policy: Policy,
-) -> tuple[NDArray[np.float32], bool]:
-    """(R, C) levels that put the bits where they avert most, and whether the image is safe then.
-
-    What a block may lose for it is bounded, unless the image is safe beyond that bound alone.
-    """
-    budget = float(rates.bits(np.full(rates.shape, target.level, np.float32)).sum())
-    ends = profile.coarsest_level, profile.finest_level
-
-    def safe(levels: NDArray[np.float32]) -> bool:
-        affordable = float(rates.bits(levels).sum()) <= budget * (1.0 + TOLERANCE)
-        return affordable and not has_region(
-            curves.under(per_cell(levels, curves.shape)), curves, policy
-        )
-
-    bounded = least_damage(curves, rates, target.level, *ends)
-    if safe(bounded):
-        return bounded, True
-    free = least_damage(curves, rates, target.level, *ends, largest_drop=math.inf)
-    return (free, True) if safe(free) else (bounded, False)
 
 
 def map_of_least_damage(

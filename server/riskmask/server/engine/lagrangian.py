@@ -26,7 +26,6 @@ from riskmask.server.engine.risk import RiskCurves
 
 CELLS = RATE_STRIDE // RISK_STRIDE
 LEVEL_STEP = 0.5
-LARGEST_DROP = 0.8  # levels that a block may lose to others, which is about 1 dB
 BISECTIONS = 40
 # Bits may be missed by this share: float32 levels say no better.
 TOLERANCE = 1e-5
@@ -68,7 +67,6 @@ def least_damage(
     coarsest: float,
     finest: float,
     floor: NDArray[np.float32] | None = None,
-    largest_drop: float = LARGEST_DROP,
 ) -> NDArray[np.float32]:
     """(R, C) float32 levels that cost what the image costs at one level.
 
@@ -78,13 +76,12 @@ def least_damage(
         level: of the uniform image, whose bits are kept.
         coarsest, finest: what the codec can do, in [0, 7].
         floor: (R, C) float32, levels that the blocks do not fall below.
-        largest_drop: levels that a block may fall below ``level``.
 
     Returns:
         The uniform image's levels where nothing else averts more at no more bits.
     """
     uniform = np.full(rates.shape, level, np.float32)
-    grid = np.arange(max(coarsest, level - largest_drop), finest, LEVEL_STEP)
+    grid = np.arange(coarsest, finest, LEVEL_STEP)
     grid = np.unique(np.concatenate([grid, [level, finest]]))
     given = _curves(curves, rates, grid)
     start = int(np.searchsorted(grid, level))
