@@ -120,6 +120,17 @@ def test_a_hint_for_another_size_is_refused(name: str, canonical: CanonicalMap) 
         hint.parse(data, smaller)
 
 
+@pytest.mark.parametrize("name", ["riskmask-levels", "neural-quality"])
+def test_a_signalling_nan_is_refused_like_any_other(name: str) -> None:
+    # 0x7f810000 warned when it was made a float64; NaNs that do not signal never did.
+    like = CanonicalMap(
+        np.zeros((2, 2), np.float32), 20, 30, 3.0, JpegAdvice(80, "4:2:0", 1, safe=True)
+    )
+    for nan in (b"\x00\x00\x81\x7f", b"\x00\x00\xc0\x7f"):
+        with pytest.raises(HintError, match="must lie in"):
+            HINT_FORMATS[name].parse(nan + bytes(12), like)
+
+
 @pytest.mark.parametrize("name", MAPS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.binary(max_size=64))

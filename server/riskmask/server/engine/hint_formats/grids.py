@@ -67,4 +67,5 @@ def raster(
             f"this {name} hint has {len(data)} bytes; an image of {like.width}x{like.height} "
             f"pixels needs {expected}"
         )
-    return np.frombuffer(data, kind).reshape(shape).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN warns, and becomes one that is refused
+        return np.frombuffer(data, kind).reshape(shape).astype(np.float64)
