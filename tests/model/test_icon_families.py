@@ -48,7 +48,7 @@ def table(tmp_path: Path) -> Path:
         ("family", "package", "version", "path", "names", "licence"),
         ("signs", "signs", "1.2.0", "svg", "", "MIT"),
         ("many", "@some/many", "1.2.0", "icons", "", "MIT"),
-        ("even", "@some/many", "1.2.0", "icons", "00* 01* !*1 !*3 !*5 !*7 !*9", "MIT"),
+        ("even", "@some/many", "1.2.0", "icons", "0[01][02468]", "MIT"),
         ("drawn", "@sets/drawn", "1.2.0", "icons.json", "w*", "CC0-1.0"),
     ]
     with path.open("w", newline="", encoding="utf-8") as lines:
@@ -121,9 +121,8 @@ def test_filled_icons_join_a_folder_of_families(modules: Path, table: Path, tmp_
     assert again.exit_code == 2
     assert "many is there already" in _said(again)
     assert not (out / "more").exists()
-    kept = [
-        line for line in further.read_text("utf-8").splitlines() if line[:4] in ("fami", "more")
-    ]
-    further.write_text("\n".join(kept), encoding="utf-8")
+    [header, *rows] = further.read_text("utf-8").splitlines()
+    kept = [row for row in rows if row.startswith("more,")]
+    further.write_text("\n".join([header, *kept]), encoding="utf-8")
     assert _run("gather", modules, out, "--table", further).exit_code == 0
     assert sorted(path.name for path in out.iterdir()) == ["drawn", "even", "many", "more", "signs"]

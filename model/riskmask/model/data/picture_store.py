@@ -64,8 +64,8 @@ class PictureStore:
                 ) from None
         if picture_hash(made) != image_sha256:
             raise LabelsError(
-                f"{key} is not the picture that was labelled; name the corpus and the folders of "
-                "typefaces that the labels were made with, or copy their folder of pictures"
+                f"{key} is not the picture that was labelled; name the corpus, the typefaces and "
+                "the icons that the labels were made with, or copy their folder of pictures"
             )
         keep_picture(self._folder, key, made)
         return made

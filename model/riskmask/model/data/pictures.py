@@ -173,9 +173,11 @@ class Pictures:
 
     @cached_property
     def _further(self) -> GlyphBank:
-        icons = self._corpus.further_icons
-        wanted = {icon.family for icon in icons} if self._families is None else set(self._families)
-        return self._bank(icon for icon in icons if icon.family in wanted)
+        return self._bank(
+            icon
+            for icon in self._corpus.further_icons
+            if self._families is None or icon.family in self._families
+        )
 
     @cached_property
     def _icons(self) -> GlyphBank:

@@ -38,8 +38,7 @@ class Source:
         family: its name.
         package, version: of npm.
         path: in the package: a folder of SVG files, or an Iconify collection (``icons.json``).
-        names: which of its icons, as patterns like ``*-dark`` between spaces, those of what it
-            leaves out behind ``!``; empty for all.
+        names: which of its icons, as a pattern like ``*-dark``; empty for all.
         licence: SPDX expression.
     """
 
@@ -52,12 +51,7 @@ class Source:
 
     def holds(self, name: str) -> bool:
         """Whether an icon of the package, by its name without ``.svg``, is of this family."""
-        patterns = self.names.split()
-        wanted = [pattern for pattern in patterns if not pattern.startswith("!")]
-        unwanted = [pattern[1:] for pattern in patterns if pattern.startswith("!")]
-        return any(fnmatchcase(name, pattern) for pattern in wanted or ["*"]) and not any(
-            fnmatchcase(name, pattern) for pattern in unwanted
-        )
+        return fnmatchcase(name, self.names or "*")
 
 
 def read_sources(table: Path) -> list[Source]:
