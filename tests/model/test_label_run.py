@@ -23,6 +23,7 @@ from riskmask.model.cards import labelled_sources
 from riskmask.model.corpus import CorpusNotFoundError
 from riskmask.model.data.items import scene_fonts
 from riskmask.model.data.picture_store import PictureStore
+from riskmask.model.data.pictures import picture_hash
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, merge_shards, read_rows
 from riskmask.model.data.training_set import load_examples, load_folders
@@ -104,7 +105,7 @@ def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         side="train",
         permissive=False,
         scenes=range(0),
-        pages=0,
+        pages=range(0),
         symbols=range(0),
         forms=0,
         images=-1,
@@ -121,7 +122,7 @@ def _work(job: Job) -> Share:
     """The whole of a job by one worker in this process, in one shard."""
     pictures = job.pictures()
     job.recipe(pictures).claim(job.out)
-    tasks = plan(pictures.keys(range(0), 0, -1), job.out, codec_identities(job.codecs))
+    tasks = plan(pictures.keys(range(0), range(0), -1), job.out, codec_identities(job.codecs))
     return Worker(job).work(tasks)
 
 
@@ -203,6 +204,27 @@ def test_another_picture_is_not_taken_for_the_labelled_one(
         store.get("corpus-elsewhere", "0" * 64)
 
 
+def test_pictures_are_made_with_the_typefaces_of_their_recipe_alone(
+    job: Job, corpus_folder: Path, tmp_path: Path
+) -> None:
+    faces = [path for path in scene_fonts([]) if path.name.startswith("DejaVuS")]
+    for number, path in enumerate(faces):
+        folder = tmp_path / ("first" if number % 2 else "second")
+        folder.mkdir(exist_ok=True)
+        shutil.copy(path, folder)
+    job = replace(job, fonts=(tmp_path / "second",), out=tmp_path / "labels")
+    job.out.mkdir()
+    pictures = job.pictures()
+    job.recipe(pictures).claim(job.out)
+    made = {key: pictures.make(key).image for key in pictures.keys(range(0), range(4), 0)}
+    both = (tmp_path / "first", tmp_path / "second")
+    others = replace(job, fonts=both).pictures()
+    assert any(picture_hash(others.make(key).image) != picture_hash(made[key]) for key in made)
+    store = PictureStore(job.out, corpus_folder, both)
+    for key, image in made.items():
+        np.testing.assert_array_equal(store.get(key, picture_hash(image)), image)
+
+
 def test_only_labels_of_the_codecs_asked_for_are_read(undisturbed: Path) -> None:
     assert len(load_examples(undisturbed, codecs=["hyperprior"])) == SIGNS + 1
     with pytest.raises(LabelsError, match="no labels of cdc"):
@@ -226,7 +248,7 @@ def test_pictures_kept_for_the_calibration_are_told_by_their_keys(
 ) -> None:
     monkeypatch.setattr("riskmask.model.data.pictures.CALIBRATION_SOURCES", {"someone/words"})
     pictures = job.pictures()
-    keys = pictures.keys(range(12), 11, -1)
+    keys = pictures.keys(range(12), range(11), -1)
     kept = pictures.for_calibration(keys)
     rendered = ["scene-000000", "page-000000", "scene-000010", "page-000010"]
     assert [key for key in kept if key.startswith(("scene", "page"))] == rendered
@@ -248,7 +270,7 @@ def test_symbol_scenes_are_judged_among_the_further_families(
     job.out.mkdir()
     pictures = job.pictures()
     job.recipe(pictures).claim(job.out)
-    keys = pictures.keys(range(0), 0, 0, symbols=job.symbols)
+    keys = pictures.keys(range(0), range(0), 0, symbols=job.symbols)
     assert keys == [f"symbols-{seed:06d}" for seed in job.symbols]
     made = Worker(job).work(plan(keys, job.out, codec_identities(job.codecs))).made
     rows = [row for row in read_rows(job.out) if row.error is None]  # some grounds are cut short

@@ -77,9 +77,9 @@ def test_labels_with_other_weights_are_not_continued(tmp_path: Path) -> None:
 @pytest.mark.corpus
 def test_pictures_come_again_from_their_keys(corpus: Corpus) -> None:
     pictures, again = (Pictures(corpus, [], "train") for _ in range(2))
-    keys = pictures.keys(scenes=range(1), pages=1, images=1)
+    keys = pictures.keys(scenes=range(1), pages=range(1), images=1)
     assert {key.partition("-")[0] for key in keys} >= {"scene", "page", "corpus"}
-    assert keys == again.keys(scenes=range(1), pages=1, images=1)
+    assert keys == again.keys(scenes=range(1), pages=range(1), images=1)
     for key in keys:
         one, other = pictures.make(key), again.make(key)
         assert picture_hash(one.image) == picture_hash(other.image)
@@ -87,27 +87,27 @@ def test_pictures_come_again_from_their_keys(corpus: Corpus) -> None:
 
 
 @pytest.mark.corpus
-def test_a_run_can_ask_for_scenes_that_no_other_has(corpus: Corpus) -> None:
+def test_a_run_can_ask_for_scenes_and_pages_that_no_other_has(corpus: Corpus) -> None:
     first, later = range(2), range(2, 4)
     for side, numbers in (("train", (2, 3)), ("test", (1_000_002, 1_000_003))):
         pictures = Pictures(corpus, [], side)  # type: ignore[arg-type]
-        keys = pictures.keys(later, pages=0, images=0)
-        assert keys == [f"scene-{number:06d}" for number in numbers]
-        assert not set(keys) & set(pictures.keys(first, pages=0, images=0))
+        keys = pictures.keys(later, later, images=0)
+        assert sorted(keys) == [f"{sort}-{n:06d}" for sort in ("page", "scene") for n in numbers]
+        assert not set(keys) & set(pictures.keys(first, first, images=0))
 
 
 @pytest.mark.corpus
 def test_a_run_can_ask_for_one_group_of_images(corpus: Corpus) -> None:
     pictures = Pictures(corpus, [], "train")
     stems = {image.path.stem for image in corpus.select("train", categories=("face",))}
-    keys = pictures.keys(scenes=range(0), pages=0, images=-1, groups=("face",))
+    keys = pictures.keys(scenes=range(0), pages=range(0), images=-1, groups=("face",))
     assert {key.partition("-")[2] for key in keys} == stems
 
 
 @pytest.mark.corpus
 def test_the_sides_have_no_picture_in_common(corpus: Corpus) -> None:
     train, test = (
-        set(Pictures(corpus, [], side).keys(range(50), 50, -1)) for side in ("train", "test")
+        set(Pictures(corpus, [], side).keys(range(50), range(50), -1)) for side in ("train", "test")
     )
     assert train
     assert test

@@ -26,7 +26,8 @@ class PictureStore:
     Args:
         folder: of the labels.
         corpus: folder; default: the one that the environment names. Needed for what has no PNG.
-        fonts: folders of the typefaces that scenes were drawn with; none for matplotlib's.
+        fonts: folders of the typefaces that scenes were drawn with, and maybe others; none for
+            matplotlib's.
         icons: folder of the further families of icons, and maybe others; default: the one that the
             environment names.
     """
@@ -81,7 +82,9 @@ class PictureStore:
     def _pictures(self) -> Pictures:
         recipe = Recipe.load(self._folder)
         corpus = Corpus.find(self._corpus, self._icons)
-        return Pictures(corpus, self._fonts, recipe.side, recipe.permissive, recipe.icons)
+        return Pictures(
+            corpus, self._fonts, recipe.side, recipe.permissive, recipe.icons, recipe.fonts
+        )
 
 
 def keep_picture(folder: Path, key: str, image: NDArray[np.uint8]) -> None:

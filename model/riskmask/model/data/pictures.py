@@ -65,6 +65,7 @@ class Pictures:
         side: of the split by source.
         permissive: only images of permissive licences, behind scenes too.
         families: of the further icons; default: all that the corpus has.
+        typefaces: names of files, of those in the folders; default: all of them.
     """
 
     def __init__(
@@ -74,12 +75,15 @@ class Pictures:
         side: Side,
         permissive: bool = False,
         families: Collection[str] | None = None,
+        typefaces: Collection[str] | None = None,
     ) -> None:
         self._corpus = corpus
         self._families = families
         self._side: Side = side
         self._permissive = permissive
-        self.fonts: Sequence[Path] = scene_fonts(fonts, side)
+        self.fonts: Sequence[Path] = [
+            path for path in scene_fonts(fonts, side) if typefaces is None or path.name in typefaces
+        ]
 
     @property
     def further_families(self) -> tuple[str, ...]:
@@ -89,7 +93,7 @@ class Pictures:
     def keys(
         self,
         scenes: range,
-        pages: int,
+        pages: range,
         images: int,
         groups: Sequence[str] = tuple(GROUPS),
         symbols: range = range(0),
@@ -99,7 +103,7 @@ class Pictures:
 
         Args:
             scenes: numbers of rendered scenes, from 0 on each side.
-            pages: how many.
+            pages: numbers of rendered pages, likewise.
             images: corpus images of each group at most, stratified by source; under 0 for all.
             groups: of corpus images, names of :data:`GROUPS`.
             symbols: numbers of scenes of many icons, likewise.
@@ -108,7 +112,7 @@ class Pictures:
         first = FIRST_TEST_SEED if self._side == "test" else 0
         sorts = [
             [f"scene-{first + number:06d}" for number in scenes],
-            [f"page-{seed:06d}" for seed in range(first, first + pages)],
+            [f"page-{first + number:06d}" for number in pages],
             [f"symbols-{first + number:06d}" for number in symbols],
             [f"form-{seed:06d}" for seed in range(first, first + forms)],
         ]

@@ -97,7 +97,7 @@ def main(
         raise typer.BadParameter(str(error), param_hint="--corpus") from None
     predictor = Predictor(find_weights().path)
     pairs: dict[str, list[Pair]] = {}
-    for key in pictures.keys(range(scenes), pages, images):
+    for key in pictures.keys(range(scenes), range(pages), images):
         picture = pictures.make(key)
         lines = [region for region in picture.regions if region.content == "text"]
         if not lines:

@@ -55,6 +55,7 @@ def main(
         ),
     ] = 0,
     pages: Annotated[int, typer.Option(help="Rendered pages on an exactly flat ground.")] = 100,
+    first_page: Annotated[int, typer.Option(help="Number of the first page, likewise.")] = 0,
     symbol_scenes: Annotated[
         int, typer.Option(help="Rendered scenes of many icons, which need further families.")
     ] = 0,
@@ -90,13 +91,17 @@ def main(
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.label.job import Job
 
-    most = FIRST_TEST_SEED - max(scenes, symbol_scenes)
-    if not 0 <= first_scene <= most:
-        raise typer.BadParameter(
-            f"must lie between 0 and {most}: numbers from {FIRST_TEST_SEED} on "
-            "are those of the other side",
-            param_hint="--first-scene",
-        )
+    for option, first, number in (
+        ("--first-scene", first_scene, max(scenes, symbol_scenes)),
+        ("--first-page", first_page, pages),
+    ):
+        most = FIRST_TEST_SEED - number
+        if not 0 <= first <= most:
+            raise typer.BadParameter(
+                f"must lie between 0 and {most}: numbers from {FIRST_TEST_SEED} on "
+                "are those of the other side",
+                param_hint=option,
+            )
     if side not in ("train", "test"):
         raise typer.BadParameter("must be train or test", param_hint="--side")
     try:
@@ -115,7 +120,7 @@ def main(
         side="train" if side == "train" else "test",
         permissive=permissive,
         scenes=range(first_scene, first_scene + scenes),
-        pages=pages,
+        pages=range(first_page, first_page + pages),
         symbols=range(first_scene, first_scene + symbol_scenes),
         forms=forms,
         images=images,

@@ -38,7 +38,7 @@ class Job:
     side: Side
     permissive: bool
     scenes: range
-    pages: int
+    pages: range
     symbols: range
     forms: int
     images: int
