@@ -107,6 +107,22 @@ def test_the_encoders_own_offsets_are_what_ffmpeg_fills_in(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["x264", "x265"])
+def test_with_a_map_adaptive_quantisation_takes_less_from_busy_places(
+    name: str, portrait: Pixels, decode: Decode
+) -> None:
+    blocks = portrait.mean(axis=2).reshape(16, 16, 20, 16).std(axis=(1, 3))
+    busy = (blocks > np.quantile(blocks, 0.7)).repeat(16, 0).repeat(16, 1)
+    encoder = find_encoder(name)
+    errors = []
+    for hint in (None, b""):  # no map, and one that asks for nothing
+        data = encoder.encode(portrait, SIZE, hint, ".mp4").data
+        assert EQUAL * SIZE <= len(data) <= SIZE
+        errors.append(np.mean((portrait[busy].astype(np.float64) - decode(data)[busy]) ** 2))
+    assert 10 * np.log10(errors[0] / errors[1]) > 0.3
+
+
+@pytest.mark.slow
 def test_the_filter_chain_works_on_ffmpegs_command_line(
     portrait: Pixels,
     wanted: CanonicalMap,

@@ -1,10 +1,13 @@
 """x264 and x265 through PyAV: one key frame, its regions of interest as FFmpeg side data.
 
 Constant rate factor, since constant QP switches off adaptive quantisation, and with it the regions.
+With regions it is turned down: by itself it takes bits from busy places, and small text on a busy
+ground is what the regions are there to save.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from io import BytesIO
 from typing import TypeAlias
@@ -21,6 +24,7 @@ from riskmask.model.encoders.regions import addroi_arguments
 
 COARSEST_CRF = 51
 STEPS = 16  # of one crf
+AQ_WITH_REGIONS = 0.25  # strength of adaptive quantisation, of 1 by default; 0 ends the regions
 CLOCK = Fraction(1, 25)
 BT709, LIMITED = 1, 1  # numbers of ISO/IEC 23091-4 and of FFmpeg's AVColorRange
 SRGB_CURVE = 13
@@ -36,19 +40,19 @@ class X26x:
     def __init__(self, name: str) -> None:
         self.name = name
         self.description = f"{name} through PyAV, one intra picture, preset medium, 4:2:0, CRF"
-        self._options = {"preset": "medium"}
         if name == "x264":
             self.suffixes: tuple[str, ...] = (".mp4", ".h264", ".264")
             # The settings that x264 writes into the stream are 700 bytes; a still has no room.
             self._filter: str | None = "filter_units=remove_types=6"
-            self._options["x264-params"] = "threads=1"
+            params = "threads=1"
         else:
             self.suffixes = (".mp4", ".hevc", ".265")
             self._filter = None
             # Quantiser groups as small as the map's blocks; without its settings in the stream.
-            self._options["x265-params"] = (
-                "pools=none:frame-threads=1:qg-size=16:info=0:log-level=none"
-            )
+            params = "pools=none:frame-threads=1:qg-size=16:info=0:log-level=none"
+        self._plain = {"preset": "medium", f"{name}-params": params}
+        weaker = f"{params}:aq-strength={AQ_WITH_REGIONS:g}"
+        self._with_regions = {"preset": "medium", f"{name}-params": weaker}
 
     def encode(
         self, image: NDArray[np.uint8], size_bytes: int, hint: bytes | None, suffix: str
@@ -58,9 +62,10 @@ class X26x:
         regions = [] if hint is None else addroi_arguments(hint, height, width)
         even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = _frame(even, regions)
+        options = self._plain if hint is None else self._with_regions
 
         def coded(setting: int) -> bytes:
-            return self._coded(frame, COARSEST_CRF - setting / STEPS, suffix)
+            return self._coded(frame, COARSEST_CRF - setting / STEPS, suffix, options)
 
         settings = COARSEST_CRF * STEPS + 1
         setting, data = finest_within(coded, settings, size_bytes, self.name)
@@ -84,18 +89,22 @@ class X26x:
         Raises:
             EncoderFailedError: the encoder refused.
         """
-        return self._coded(_frame(image, []), crf, suffix)
+        return self._coded(_frame(image, []), crf, suffix, self._plain)
 
-    def _coded(self, frame: av.VideoFrame, crf: float, suffix: str) -> bytes:
+    def _coded(
+        self, frame: av.VideoFrame, crf: float, suffix: str, options: Mapping[str, str]
+    ) -> bytes:
         try:
-            return self._file(frame, crf, FORMATS[suffix])
+            return self._file(frame, crf, FORMATS[suffix], options)
         except av.FFmpegError as error:
             raise EncoderFailedError(
                 f"{self.name} refused a picture of {frame.width}x{frame.height} pixels: "
                 f"{error.strerror}"
             ) from None
 
-    def _file(self, frame: av.VideoFrame, crf: float, container: str) -> bytes:
+    def _file(
+        self, frame: av.VideoFrame, crf: float, container: str, options: Mapping[str, str]
+    ) -> bytes:
         buffer = BytesIO()
         with av.open(buffer, "w", format=container) as output:
             stream = output.add_stream(f"lib{self.name}", rate=1 / CLOCK)
@@ -106,7 +115,7 @@ class X26x:
             context = stream.codec_context
             context.colorspace, context.color_primaries = BT709, BT709
             context.color_trc, context.color_range = SRGB_CURVE, LIMITED
-            stream.options = {**self._options, "crf": f"{crf:g}"}
+            stream.options = {**options, "crf": f"{crf:g}"}
             for packet in self._packets(stream, frame):
                 # One picture: whatever the encoder's delay, it is shown at once.
                 packet.stream, packet.time_base = stream, CLOCK
