@@ -15,6 +15,7 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.weights import find_weights
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+Box = tuple[int, int, int, int]
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +37,28 @@ def _mean(plane: np.ndarray, left: int, top: int, right: int, bottom: int) -> fl
     return float(plane[top // 4 : bottom // 4, left // 4 : right // 4].astype(np.float32).mean())
 
 
-def test_small_text_is_at_risk_and_a_headline_is_not(notice: Prediction) -> None:
-    coarsest = notice.risk[0]
-    lines_of_nine_to_fourteen_pixels = _mean(coarsest, 48, 280, 220, 336)
-    headline = _mean(coarsest, 48, 52, 340, 96)
-    assert lines_of_nine_to_fourteen_pixels > 0.6
-    assert headline < 0.2
+# Where docs/render_scene.py draws lines of 14 pixels and less: left, top, right, bottom by height.
+ON_PAPER = {14: (44, 278, 223, 289), 11: (44, 305, 261, 315), 9: (44, 325, 283, 335)}
+ON_BLUE = {14: (44, 568, 243, 579), 11: (44, 592, 290, 603), 9: (44, 610, 312, 620)}
+ON_PHOTOGRAPH = {14: (500, 639, 654, 649), 10: (500, 675, 610, 682)}
+BETWEEN_LINES = [(44, 292, 223, 304), (44, 316, 261, 324)]
+
+
+def test_small_print_on_paper_is_at_risk(notice: Prediction) -> None:
+    assert np.mean([_mean(notice.risk[0], *line) for line in ON_PAPER.values()]) > 0.6
+
+
+@pytest.mark.parametrize("lines", [ON_PAPER, ON_BLUE, ON_PHOTOGRAPH])
+def test_each_line_of_small_text_is_at_risk(notice: Prediction, lines: dict[int, Box]) -> None:
+    for size, line in lines.items():
+        # 0.3 is what a policy lists unless told otherwise.
+        assert _mean(notice.risk[0], *line) > (0.6 if size < 14 else 0.3)
+
+
+def test_neither_a_headline_nor_the_ground_between_lines_is_at_risk(notice: Prediction) -> None:
+    assert _mean(notice.risk[0], 48, 52, 340, 96) < 0.2
+    for box in BETWEEN_LINES:
+        assert _mean(notice.risk[0], *box) < 0.2
 
 
 def test_walls_and_blank_sheets_are_not_at_risk(notice: Prediction) -> None:

@@ -1,9 +1,9 @@
 """Cutting an image into rectangular tiles, and fading their maps into one another.
 
 A tile's height and its width are chosen one by one from the same list of lengths, so that little is
-padded. Neighbouring tiles overlap by 576 pixels or more, those shorter than 1024 by 640; their
-maps are cross-faded over the 64 pixels in the middle of the overlap and the rest of it, where a
-tile sees least of its neighbourhood, is thrown away.
+padded. Neighbouring tiles overlap by 608 pixels or more; their maps are cross-faded over the 128
+pixels in the middle of the overlap and the rest of it, where a tile sees least of its neighbourhood,
+is thrown away.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LENGTHS = tuple(range(256, 1025, 32))  # of a tile along either axis, in pixels
-OVERLAP = 576  # of tiles of 1024 pixels; over 99.9% of their risk is then that of the whole picture
-OVERLAP_OF_SHORTER = 640  # they have more borders to the pixel
-FADE = 64
+OVERLAP = 608  # over 99.9% of the risk of tiles is then that of the whole picture
+FADE = 128
 ALIGNMENT = 32  # of tile positions: the network's own stride, so that every tile has its phase
 
 
@@ -40,7 +39,7 @@ class Span:
     Attributes:
         start: first pixel, a multiple of 32.
         length: of the tile.
-        fade_in, fade_out: where the 64 pixels of cross-fade with a neighbour begin, or None at
+        fade_in, fade_out: where the 128 pixels of cross-fade with a neighbour begin, or None at
             the image's border.
     """
 
@@ -83,14 +82,13 @@ def tile_shape(width: int, height: int) -> TileShape:
 def spans(extent: int) -> tuple[Span, ...]:
     """The fewest tiles that cover ``extent`` pixels along an axis, and as short as they can be.
 
-    They are spread evenly, and neighbours overlap by 576 pixels at least, by 640 where they are
-    shorter than 1024.
+    They are spread evenly, and neighbours overlap by 608 pixels at least.
     """
     padded = -(-extent // ALIGNMENT) * ALIGNMENT
     longest = LENGTHS[-1]
     count = 1 if padded <= longest else -(-(padded - OVERLAP) // (longest - OVERLAP))
-    tiled = padded + (count - 1) * OVERLAP_OF_SHORTER
-    length = next((length for length in LENGTHS if count * length >= tiled), longest)
+    tiled = padded + (count - 1) * OVERLAP
+    length = next(length for length in LENGTHS if count * length >= tiled)
     if count == 1:
         return (Span(0, length, None, None),)
     room = (padded - length) // ALIGNMENT
