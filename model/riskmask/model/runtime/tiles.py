@@ -2,8 +2,8 @@
 
 A tile's height and its width are chosen one by one from the same list of lengths, so that little is
 padded. Neighbouring tiles overlap by 608 pixels or more; their maps are cross-faded over the 128
-pixels in the middle of the overlap and the rest of it, where a tile sees least of its neighbourhood,
-is thrown away.
+pixels in the middle of the overlap and the rest of it, where a tile sees least of its
+neighbourhood, is thrown away.
 """
 
 from __future__ import annotations
