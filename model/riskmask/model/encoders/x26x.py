@@ -24,7 +24,7 @@ from riskmask.model.encoders.regions import addroi_arguments
 
 COARSEST_CRF = 51
 STEPS = 16  # of one crf
-AQ_WITH_REGIONS = 0.25  # strength of adaptive quantisation, of 1 by default; 0 ends the regions
+AQ_WITH_REGIONS = 0.25  # strength of adaptive quantisation; 1 is the encoders' own
 CLOCK = Fraction(1, 25)
 BT709, LIMITED = 1, 1  # numbers of ISO/IEC 23091-4 and of FFmpeg's AVColorRange
 SRGB_CURVE = 13
