@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.allocate import Allocation, allocate, map_of_least_damage
+from riskmask.server.engine.allocate import (
+    Allocation,
+    allocate,
+    map_of_least_damage,
+    per_cell,
+)
+from riskmask.server.engine.cells import to_blocks
 from riskmask.server.engine.lagrangian import expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import RegionSet, find_regions, has_region
@@ -21,6 +27,9 @@ from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
 Allocate = Callable[..., tuple[Allocation, RegionSet, RateCurves]]
+Scattered = Callable[
+    [int, float, float, int], tuple[RiskCurves, RateCurves, Allocation, NDArray[np.float32]]
+]
 WIDTH, HEIGHT = 250, 190
 RED_DECAY = (1.0, 0.9, 0.75, 0.6, 0.45, 0.25, 0.1, 0.0)
 CELLS = (48, 63)
@@ -39,6 +48,33 @@ def allocated(predicted: Callable[..., Prediction], profiles: dict[str, CodecPro
         regions = find_regions(prediction, curves, rates, level, policy)
         target = ResolvedTarget("hyperprior", rates.bpp(level), level)
         return allocate(regions.components, curves, rates, profile, target, policy), regions, rates
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def scattered(predicted: Callable[..., Prediction], profiles: dict[str, CodecProfile]) -> Scattered:
+    """``scattered(seed, level, highest, cell)``: curves, the allocation and an encoder's map.
+
+    Four areas of random place and risk on a 250x190 image.
+    """
+
+    def make(
+        seed: int, level: float, highest: float, cell: int
+    ) -> tuple[RiskCurves, RateCurves, Allocation, NDArray[np.float32]]:
+        random = np.random.default_rng(seed)
+        risk = np.zeros(CELLS)
+        for _ in range(4):
+            top, left = random.integers(0, CELLS[0] - 8), random.integers(0, CELLS[1] - 16)
+            risk[top : top + 6, left : left + 12] = random.uniform(0, highest)
+        prediction = predicted(WIDTH, HEIGHT, risk)
+        profile, policy = profiles["hyperprior"], Policy()
+        curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
+        regions = find_regions(prediction, curves, rates, level, policy)
+        target = ResolvedTarget("hyperprior", rates.bpp(level), level)
+        asked = curves, rates, profile, target, policy, cell
+        allocation = allocate(regions.components, *asked)
+        return curves, rates, allocation, map_of_least_damage(allocation, *asked)
 
     return make
 
@@ -194,30 +230,14 @@ def test_no_two_blocks_could_trade_bits_to_avert_more(
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 6.0), st.floats(0.05, 1.0))
 def test_an_encoders_map_averts_more_and_stays_safe(
-    predicted: Callable[..., Prediction],
-    profiles: dict[str, CodecProfile],
-    seed: int,
-    level: float,
-    highest: float,
+    scattered: Scattered, seed: int, level: float, highest: float
 ) -> None:
-    random = np.random.default_rng(seed)
-    risk = np.zeros(CELLS)
-    for _ in range(4):
-        top, left = random.integers(0, CELLS[0] - 8), random.integers(0, CELLS[1] - 16)
-        risk[top : top + 6, left : left + 12] = random.uniform(0, highest)
-    prediction = predicted(WIDTH, HEIGHT, risk)
-    profile, policy = profiles["hyperprior"], Policy()
-    curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
-    regions = find_regions(prediction, curves, rates, level, policy)
-    target = ResolvedTarget("hyperprior", rates.bpp(level), level)
-    allocation = allocate(regions.components, curves, rates, profile, target, policy)
-    levels = map_of_least_damage(allocation, curves, rates, profile, target, policy)
+    curves, rates, allocation, levels = scattered(seed, level, highest, 16)
     uniform = np.full(rates.shape, level, np.float32)
     assert rates.bits(levels).sum() <= rates.bits(uniform).sum() * (1 + 1e-4)
     assert expected_damage(curves, levels) <= allocation.damage
     if allocation.feasible:
-        cells = levels.repeat(4, axis=0).repeat(4, axis=1)[: CELLS[0], : CELLS[1]]
-        assert not has_region(curves.under(cells), curves, policy)
+        assert not has_region(curves.under(per_cell(levels, curves.shape)), curves, Policy())
 
 
 def test_risk_under_the_threshold_gets_bits_in_an_encoders_map(
@@ -234,3 +254,51 @@ def test_risk_under_the_threshold_gets_bits_in_an_encoders_map(
     assert (allocation.levels == level).all()
     assert levels[2:4, 2:6].min() > level
     assert expected_damage(curves, levels) < 0.9 * allocation.damage
+
+
+@pytest.mark.parametrize("cell", [32, 64])
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.5, 6.0), highest=st.floats(0.05, 1.0))
+def test_blocks_of_a_larger_cell_have_one_level_and_the_map_costs_the_same(
+    scattered: Scattered, cell: int, seed: int, level: float, highest: float
+) -> None:
+    curves, rates, allocation, levels = scattered(seed, level, highest, cell)
+    uniform = np.full(rates.shape, level, np.float32)
+    for each in (allocation.levels, levels):
+        np.testing.assert_array_equal(
+            each, to_blocks(each[:: cell // 16, :: cell // 16], cell, each.shape)
+        )
+    assert rates.bits(levels).sum() <= rates.bits(uniform).sum() * (1 + 1e-4)
+    assert expected_damage(curves, levels) <= allocation.damage
+    if allocation.feasible:
+        assert not has_region(curves.under(per_cell(levels, curves.shape)), curves, Policy())
+
+
+def test_larger_cells_avert_less_than_blocks_and_more_than_nothing(scattered: Scattered) -> None:
+    damage = {
+        cell: expected_damage(curves, levels)
+        for cell in (16, 32, 64)
+        for curves, _, _, levels in [scattered(7, 2.0, 1.0, cell)]
+    }
+    curves, rates, *_ = scattered(7, 2.0, 1.0, 16)
+    nothing = expected_damage(curves, np.full(rates.shape, 2.0, np.float32))
+    assert damage[16] < damage[32] < damage[64] < nothing
+
+
+def test_what_fits_in_blocks_may_not_fit_in_an_encoder_s_larger_cells(
+    predicted: Callable[..., Prediction], profiles: dict[str, CodecProfile]
+) -> None:
+    # A cell of text in every square of 64x64 pixels: raising it all leaves nothing to take from.
+    risk = np.zeros((64, 64))
+    risk[::16, ::16] = risk[1::16, ::16] = risk[::16, 1::16] = risk[1::16, 1::16] = 1.0
+    prediction = predicted(256, 256, risk)
+    profile, policy, level = profiles["hyperprior"], Policy(smallest_region=32), 3.0
+    curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
+    regions = find_regions(prediction, curves, rates, level, policy)
+    target = ResolvedTarget("hyperprior", rates.bpp(level), level)
+    fits = {
+        cell: allocate(regions.components, curves, rates, profile, target, policy, cell).feasible
+        for cell in (16, 64)
+    }
+    assert regions.count == 16
+    assert fits == {16: True, 64: False}

@@ -18,6 +18,7 @@ from PIL import Image
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.cells import highest_of
 from riskmask.server.engine.decode import Limits
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.errors import (
@@ -28,6 +29,8 @@ from riskmask.server.engine.errors import (
     UnknownCodecError,
     UnknownHintFormatError,
 )
+from riskmask.server.engine.hint_formats.canonical import OCTAVES_PER_LEVEL
+from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE
 from riskmask.server.engine.values import Analysis, AnalysisRequest, Mask, Policy, Target
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -94,6 +97,31 @@ def test_hints_cover_the_image_in_blocks_of_16(engine: Engine, content: bytes) -
     analysis = engine.analyze(request)
     assert [hint.format for hint in analysis.hints] == ["neural-quality", "riskmask-levels"]
     assert {(hint.columns, hint.rows, hint.block) for hint in analysis.hints} == {(16, 12, 16)}
+
+
+def test_a_map_of_larger_cells_is_made_for_them_and_not_by_rounding(
+    engine: Engine, content: bytes
+) -> None:
+    def deltas(*formats: str) -> NDArray[np.int8]:
+        request = AnalysisRequest(content, hint_formats=formats, target=Target(quality=2.0))
+        [hint] = [h for h in engine.analyze(request).hints if h.format == "kvazaar"]
+        assert (hint.columns, hint.rows, hint.block) == (4, 3, 64)
+        return np.frombuffer(hint.data[8:], np.int8).reshape(hint.rows, hint.columns)
+
+    def finest_of_blocks() -> NDArray[np.float64]:
+        request = AnalysisRequest(
+            content, hint_formats=("riskmask-levels",), target=Target(quality=2.0)
+        )
+        [hint] = engine.analyze(request).hints
+        levels = np.frombuffer(hint.data, np.float32).reshape(hint.rows, hint.columns)
+        return highest_of(levels, 64).astype(np.float64)
+
+    alone = deltas("kvazaar")
+    np.testing.assert_array_equal(deltas("riskmask-levels", "kvazaar"), alone)
+    # The red area lies in the upper left cell; the finest of its blocks is finer than all of it.
+    assert alone[0, 0] < 0 < alone[0, 3]
+    at_risk = finest_of_blocks()[0, 0]
+    assert alone[0, 0] > round(QP_PER_OCTAVE * OCTAVES_PER_LEVEL * (at_risk - 2.0))
 
 
 def test_the_jpeg_profile_can_be_asked_about_too(engine: Engine, content: bytes) -> None:

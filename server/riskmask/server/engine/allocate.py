@@ -6,6 +6,8 @@ bits equal those of the uniform image. Where that leaves no such area, the image
 Where the bits do not suffice for that, they are put where they avert most
 (:mod:`~riskmask.server.engine.lagrangian`), which may be enough too. So they are in every map that
 an encoder is given, which falls below no level that safety needs.
+
+Where an encoder tells larger squares apart only, all blocks of a square have one level.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from riskmask.model.runtime.components import Components
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.cells import BLOCK, highest_of, to_blocks
 from riskmask.server.engine.lagrangian import TOLERANCE, expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import cell_safe_levels, has_region
@@ -42,6 +45,7 @@ class Allocation:
             where it is raised to none; None where bits are put where they avert most already.
         uniform_damage, damage: miscompressed pixels to be expected, weighted by the policy, of the
             image at one level and of the image coded so.
+        cell: side in pixels of the squares whose blocks share one level.
     """
 
     levels: NDArray[np.float32]
@@ -51,6 +55,7 @@ class Allocation:
     floor: NDArray[np.float32] | None
     uniform_damage: float
     damage: float
+    cell: int
 
 
 def allocate(
@@ -60,6 +65,7 @@ def allocate(
     profile: CodecProfile,
     target: ResolvedTarget,
     policy: Policy,
+    cell: int = BLOCK,
 ) -> Allocation:
     """The levels that follow from an image's areas at risk at equal bits; uniform without any.
 
@@ -69,6 +75,7 @@ def allocate(
         profile: of the codec.
         target: of the uniform image.
         policy: of the whole image, see :func:`~riskmask.server.engine.policy.image_policies`.
+        cell: side in pixels, a multiple of 16, of the squares that the encoder tells apart.
     """
     uniform = np.full(rates.shape, target.level, np.float32)
     floor: NDArray[np.float32] | None = np.full(rates.shape, profile.coarsest_level, np.float32)
@@ -82,9 +89,11 @@ def allocate(
             floor=floor,
             uniform_damage=damage,
             damage=damage,
+            cell=cell,
         )
-    wanted = _wanted_levels(
-        at_risk, curves, rates.shape, target.level, profile.finest_level, policy
+    wanted = _per_square(
+        _wanted_levels(at_risk, curves, rates.shape, target.level, profile.finest_level, policy),
+        cell,
     )
     raised = wanted > -np.inf
     floor = np.maximum(np.float32(profile.coarsest_level), wanted)
@@ -101,7 +110,7 @@ def allocate(
     )
     if not feasible:
         levels = least_damage(
-            curves, rates, target.level, profile.coarsest_level, profile.finest_level
+            curves, rates, target.level, profile.coarsest_level, profile.finest_level, cell=cell
         )
         bits = float(rates.bits(levels).sum())
         background = float(levels.min())
@@ -119,6 +128,7 @@ def allocate(
         floor=floor,
         uniform_damage=expected_damage(curves, uniform),
         damage=expected_damage(curves, levels),
+        cell=cell,
     )
 
 
@@ -129,22 +139,45 @@ def map_of_least_damage(
     profile: CodecProfile,
     target: ResolvedTarget,
     policy: Policy,
+    cell: int = BLOCK,
 ) -> NDArray[np.float32]:
     """(R, C) float32 levels for an encoder: the least damage to be expected at the same bits.
 
-    Risk under the threshold is still risk. Where the image can be made safe, it stays so.
+    Risk under the threshold is still risk. Where the image can be made safe, it stays so, as far as
+    squares of this size allow it.
+
+    Args:
+        allocation: of the image, from the arguments that follow.
+        curves, rates, profile, target, policy: see :func:`allocate`.
+        cell: side in pixels, a multiple of 16, of the squares that the encoder tells apart.
     """
-    if allocation.floor is None:
+    alike = cell == allocation.cell
+    if allocation.floor is None and alike:
         return allocation.levels
-    # What weighing does freely may be safe by itself; else no block falls below what safety needs.
-    for floor in (None, allocation.floor):
-        levels = least_damage(
-            curves, rates, target.level, profile.coarsest_level, profile.finest_level, floor
+
+    def weighed(floor: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        return least_damage(
+            curves, rates, target.level, profile.coarsest_level, profile.finest_level, floor, cell
         )
-        averts = expected_damage(curves, levels) < allocation.damage
-        if averts and not has_region(curves.under(per_cell(levels, curves.shape)), curves, policy):
-            return levels
-    return allocation.levels
+
+    def is_better(levels: NDArray[np.float32]) -> bool:
+        if alike and expected_damage(curves, levels) >= allocation.damage:
+            return False
+        return not has_region(curves.under(per_cell(levels, curves.shape)), curves, policy)
+
+    # What weighing does freely may be safe by itself; else no block falls below what safety needs.
+    free = weighed(None)
+    if allocation.floor is None or is_better(free):
+        return free
+    safe = weighed(_per_square(allocation.floor, cell))
+    if is_better(safe):
+        return safe
+    return allocation.levels if alike else free
+
+
+def _per_square(levels: NDArray[np.float32], cell: int) -> NDArray[np.float32]:
+    """(R, C) levels of which each block has the highest of its square of ``cell`` pixels."""
+    return to_blocks(highest_of(levels, cell), cell, levels.shape)
 
 
 def _wanted_levels(

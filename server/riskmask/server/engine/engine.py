@@ -25,7 +25,12 @@ from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import UnknownCodecError
 from riskmask.server.engine.explain import explained
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
-from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats, export_hints
+from riskmask.server.engine.hints import (
+    HINT_FORMATS,
+    cell_of,
+    check_hint_formats,
+    export_hints,
+)
 from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
 from riskmask.server.engine.policy import check_policy, image_policies
@@ -199,7 +204,8 @@ class Engine:
         at_risk = find_components(
             risk, strict.threshold, strict.smallest_region, curves.width, curves.height
         )
-        allocation = allocate(at_risk, curves, rates, profile, target, strict)
+        own_cell = cell_of(profile.name)
+        allocation = allocate(at_risk, curves, rates, profile, target, strict, own_cell)
         safe = image_safe_level(curves, strict, profile.coarsest_level, profile.finest_level)
         safe_bpp = None if safe is None else rates.bpp(safe)
         jpeg_curves = RiskCurves(prediction, jpeg_profile, policy)
@@ -210,9 +216,12 @@ class Engine:
             strict_jpeg,
             at_risk=at_risk.count > 0,
         )
-        levels = allocation.levels
-        if request.hint_formats:
-            levels = map_of_least_damage(allocation, curves, rates, profile, target, strict)
+        maps = {
+            cell: map_of_least_damage(allocation, curves, rates, profile, target, strict, cell)
+            for cell in sorted({HINT_FORMATS[name].cell for name in request.hint_formats})
+        }
+        # What is told of hints is told of the codec's own, or of the most detailed map asked for.
+        levels = maps.get(own_cell, next(iter(maps.values()), allocation.levels))
 
         def damage(risk: NDArray[np.float32]) -> Damage:
             return predicted_damage(risk, curves, profile, policy)
@@ -257,14 +266,17 @@ class Engine:
             jpeg=jpeg_advice,
             hints=export_hints(
                 request.hint_formats,
-                CanonicalMap(
-                    levels=levels,
-                    width=prediction.width,
-                    height=prediction.height,
-                    base_level=target.level,
-                    jpeg=jpeg_advice,
-                    profiles=self.profiles,
-                ),
+                {
+                    cell: CanonicalMap(
+                        levels=each,
+                        width=prediction.width,
+                        height=prediction.height,
+                        base_level=target.level,
+                        jpeg=jpeg_advice,
+                        profiles=self.profiles,
+                    )
+                    for cell, each in maps.items()
+                },
             ),
             masks=tuple(render(mask, prediction, risk) for mask in dict.fromkeys(request.masks)),
             model=self.model,

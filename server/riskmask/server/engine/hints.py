@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.errors import UnknownHintFormatError
 from riskmask.server.engine.hint_formats.android import AndroidQpMap, AndroidQpRects
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
@@ -40,6 +41,11 @@ class HintFormat(Protocol):
     @property
     def effectiveness(self) -> str:
         """``EFFECTIVE``, ``NOT_EFFECTIVE_ON_STILLS`` or ``UNPROVEN``."""
+        ...
+
+    @property
+    def cell(self) -> int:
+        """Side in pixels of the squares whose blocks cannot differ: 16, 32 or 64."""
         ...
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
@@ -99,6 +105,20 @@ def check_hint_formats(names: Iterable[str]) -> None:
             raise UnknownHintFormatError(name, HINT_FORMATS)
 
 
-def export_hints(names: Iterable[str], canonical: CanonicalMap) -> tuple[HintPayload, ...]:
-    """One hint per registered name, in that order, each name once."""
-    return tuple(HINT_FORMATS[name].export(canonical) for name in dict.fromkeys(names))
+def cell_of(codec: str) -> int:
+    """Side in pixels of the squares that a codec's encoder tells apart; a block's where unknown."""
+    own = HINT_FORMATS.get(codec)
+    return BLOCK if own is None else own.cell
+
+
+def export_hints(
+    names: Iterable[str], canonical: Mapping[int, CanonicalMap]
+) -> tuple[HintPayload, ...]:
+    """One hint per registered name, in that order, each name once.
+
+    Args:
+        names: of formats.
+        canonical: the map for each of their cells, by its side in pixels.
+    """
+    formats = [HINT_FORMATS[name] for name in dict.fromkeys(names)]
+    return tuple(each.export(canonical[each.cell]) for each in formats)

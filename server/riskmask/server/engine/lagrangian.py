@@ -9,7 +9,8 @@ F stands for all that is not meaning. A codec at one level everywhere is at the 
 distortion, where every block's last bit avoids the same amount of it, in proportion to the square
 of the step: dF = -step^2 dR. So F follows from the rate curve, the uniform image is the best where
 no block is at risk, and moving bits can never raise the damage. mu says what a bit is worth beside
-the damage: as much as it averts on average when the rate of the whole image is raised.
+the damage: as much as it averts on average when the rate of the whole image is raised, and up to
+:data:`WORTH` times that where most of the image is not at risk, for there it is seen.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from numpy.typing import NDArray
 
 from riskmask.model.levels import step_of_level
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
+from riskmask.server.engine.cells import BLOCK, sum_of, to_blocks
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.risk import RiskCurves
 
 CELLS = RATE_STRIDE // RISK_STRIDE
+# What distortion counts where no block is at risk, chosen on pictures kept out of training
+# (docs/decisions/0007-allocation.md).
+WORTH = 2.5
+AT_RISK = 0.1  # share of a block's pixels, expected to be miscompressed, from which it is at risk
 LEVEL_STEP = 0.5
 BISECTIONS = 40
 # Bits may be missed by this share: float32 levels say no better.
@@ -67,6 +73,7 @@ def least_damage(
     coarsest: float,
     finest: float,
     floor: NDArray[np.float32] | None = None,
+    cell: int = BLOCK,
 ) -> NDArray[np.float32]:
     """(R, C) float32 levels that cost what the image costs at one level.
 
@@ -75,7 +82,8 @@ def least_damage(
         rates: bits per block.
         level: of the uniform image, whose bits are kept.
         coarsest, finest: what the codec can do, in [0, 7].
-        floor: (R, C) float32, levels that the blocks do not fall below.
+        floor: (R, C) float32, levels that the blocks do not fall below, the same in a cell.
+        cell: side in pixels, a multiple of 16, of the squares whose blocks share one level.
 
     Returns:
         The uniform image's levels where nothing else averts more at no more bits.
@@ -90,31 +98,42 @@ def least_damage(
     if averted <= 0.0 or cost <= 0.0:
         return uniform
     price = averted / cost
-    worth = price / step_of_level(level) ** 2
+    worth = _worth(given.damage[start]) * price / step_of_level(level) ** 2
     if floor is not None:
         given = _from_floor(given, curves, rates, grid, floor)
-    value = given.damage + np.float32(worth) * given.distortion
+    value = sum_of(given.damage + np.float32(worth) * given.distortion, cell)
+    bits = sum_of(given.bits, cell)
     budget = float(rates.bits(uniform).sum())
     cheap, dear = 0.0, price
-    while _bits(given, _choice(given, value, dear)) > budget:
+    while _spent(bits, _choice(value, bits, dear)) > budget:
         cheap, dear = dear, dear * 4.0
         if dear > price * 4.0**20:
             return uniform
     for _ in range(BISECTIONS):
         middle = 0.5 * (cheap + dear)
-        if _bits(given, _choice(given, value, middle)) > budget:
+        if _spent(bits, _choice(value, bits, middle)) > budget:
             cheap = middle
         else:
             dear = middle
-    chosen = _between(
-        _chosen(given.levels, _choice(given, value, dear)),
-        _chosen(given.levels, _choice(given, value, cheap)),
-        rates,
-        budget,
-    )
+
+    def levels_at(price: float) -> NDArray[np.float32]:
+        choice = _choice(value, bits, price)
+        return _chosen(given.levels, to_blocks(choice, cell, rates.shape))
+
+    chosen = _between(levels_at(dear), levels_at(cheap), rates, budget)
     # Between two levels a curve may bulge, and then the uniform image is the better one.
     gained = expected_damage(curves, chosen) < expected_damage(curves, uniform)
     return chosen if gained else uniform
+
+
+def _worth(damage: NDArray[np.float32]) -> float:
+    """What distortion counts: WORTH where hardly a block is at risk, 1 where all are.
+
+    Args:
+        damage: (R, C) float32 of the uniform image.
+    """
+    at_risk = float((damage >= np.float32(AT_RISK * BLOCK**2)).mean())
+    return WORTH - (WORTH - 1.0) * at_risk
 
 
 def _curves(curves: RiskCurves, rates: RateCurves, grid: NDArray[np.float64]) -> _Curves:
@@ -160,13 +179,15 @@ def _chosen(values: NDArray[np.float32], choice: NDArray[np.intp]) -> NDArray[np
     return np.asarray(np.take_along_axis(values, choice[None], axis=0)[0])
 
 
-def _choice(given: _Curves, value: NDArray[np.float32], price: float) -> NDArray[np.intp]:
-    """(R, C) index of each block's best level when a bit costs ``price``."""
-    return np.asarray((value + np.float32(price) * given.bits).argmin(axis=0))
+def _choice(
+    value: NDArray[np.float32], bits: NDArray[np.float32], price: float
+) -> NDArray[np.intp]:
+    """(r, c) index of each cell's best level when a bit costs ``price``, of (L, r, c) values."""
+    return np.asarray((value + np.float32(price) * bits).argmin(axis=0))
 
 
-def _bits(given: _Curves, choice: NDArray[np.intp]) -> float:
-    return float(_chosen(given.bits, choice).sum(dtype=np.float64))
+def _spent(bits: NDArray[np.float32], choice: NDArray[np.intp]) -> float:
+    return float(_chosen(bits, choice).sum(dtype=np.float64))
 
 
 def _between(

@@ -14,7 +14,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+from riskmask.server.engine.cells import BLOCK
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import quantised, raster
 from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE, QP_RANGE
 from riskmask.server.engine.hint_formats.rectangles import Rectangle, cover, paint
@@ -30,6 +31,7 @@ class AndroidQpMap:
 
     name = "android-qp-map"
     effectiveness = "UNPROVEN"
+    cell = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """R x C bytes."""
@@ -52,6 +54,7 @@ class AndroidQpRects:
 
     name = "android-qp-rects"
     effectiveness = "UNPROVEN"
+    cell = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """ASCII; empty where every block has the base level."""

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from riskmask.model.levels import COARSEST_STEP, FINEST, FINEST_STEP
 from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.values import JpegAdvice
 
-BLOCK = 16
 # How often the quantiser's step halves from one level to the next: 0.67.
 OCTAVES_PER_LEVEL = math.log2(COARSEST_STEP / FINEST_STEP) / FINEST
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+from riskmask.server.engine.cells import highest_of, to_blocks
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 
 
 def snapped(offsets: NDArray[np.float64], cell: int, *, finer: int) -> NDArray[np.float64]:
@@ -16,18 +17,12 @@ def snapped(offsets: NDArray[np.float64], cell: int, *, finer: int) -> NDArray[n
         cell: side in pixels, a multiple of 16.
         finer: +1 where a larger offset means more bits, -1 where a smaller one does.
     """
-    side = cell // BLOCK
-    rows, columns = offsets.shape
-    pad = ((0, -rows % side), (0, -columns % side))
-    whole = np.pad(offsets * finer, pad, constant_values=-np.inf)
-    cells = whole.reshape(whole.shape[0] // side, side, whole.shape[1] // side, side)
-    return np.asarray(cells.max(axis=(1, 3)) * finer)
+    return highest_of(offsets * finer, cell) * finer
 
 
 def spread(cells: NDArray[np.float64], cell: int, like: CanonicalMap) -> NDArray[np.float64]:
     """Offsets per block of 16x16 from cells of 16, 32, 64 … pixels."""
-    side, (rows, columns) = cell // BLOCK, like.levels.shape
-    return np.asarray(cells.repeat(side, axis=0).repeat(side, axis=1)[:rows, :columns])
+    return to_blocks(cells, cell, like.levels.shape)
 
 
 def quantised(offsets: NDArray[np.float64], lowest: int, highest: int) -> NDArray[np.int64]:

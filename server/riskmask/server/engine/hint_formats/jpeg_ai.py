@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+from riskmask.server.engine.cells import BLOCK
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import quantised, raster
 from riskmask.server.engine.values import HintPayload
 
@@ -24,6 +25,7 @@ class JpegAi:
 
     name = "jpeg-ai"
     effectiveness = "UNPROVEN"
+    cell = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """R x C bytes."""

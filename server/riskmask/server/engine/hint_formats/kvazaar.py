@@ -28,6 +28,7 @@ class Kvazaar:
 
     name = "kvazaar"
     effectiveness = "EFFECTIVE"
+    cell = TREE_UNIT
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """8 bytes and one per unit."""

@@ -29,19 +29,19 @@ class Nvenc:
 
     def __init__(self, codec: str, cell: int, per_octave: float, highest: int) -> None:
         self.name = f"nvenc-{codec}"
-        self._cell = cell
+        self.cell = cell
         self._per_octave = per_octave
         self._highest = highest
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """A byte per cell."""
         wanted = canonical.offsets(self.name, self._per_octave)
-        cells = quantised(snapped(wanted, self._cell, finer=-1), -self._highest, self._highest)
+        cells = quantised(snapped(wanted, self.cell, finer=-1), -self._highest, self._highest)
         rows, columns = cells.shape
         data = cells.astype(np.int8).tobytes()
-        return HintPayload(self.name, data, columns, rows, self._cell, self.effectiveness)
+        return HintPayload(self.name, data, columns, rows, self.cell, self.effectiveness)
 
     def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
         """The levels that the deltas ask for."""
-        cells = raster(data, np.int8, cells_of(like, self._cell), like, self.name)
-        return like.from_offsets(spread(cells, self._cell, like), self.name, self._per_octave)
+        cells = raster(data, np.int8, cells_of(like, self.cell), like, self.name)
+        return like.from_offsets(spread(cells, self.cell, like), self.name, self._per_octave)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+from riskmask.server.engine.cells import BLOCK
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import snapped
 
 # A chain of filters, or a driver, takes a few hundred; a list for every block would not be read.

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.hint_formats.canonical import BLOCK, CanonicalMap, HintError
+from riskmask.server.engine.cells import BLOCK
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import at_most, cells_of, quantised, raster
 from riskmask.server.engine.hint_formats.qp import QUANTIZER_PER_OCTAVE, QUANTIZER_RANGE
 from riskmask.server.engine.values import HintPayload
@@ -23,6 +24,8 @@ HEAD = 4 * SEGMENTS
 
 class SegmentMap:
     """Deltas, then numbers. Without a profile the slope is that of the codec's table of steps."""
+
+    cell = BLOCK
 
     def __init__(self, name: str, effectiveness: str) -> None:
         self.name = name

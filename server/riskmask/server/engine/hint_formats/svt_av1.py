@@ -25,6 +25,7 @@ class SvtAv1:
 
     name = "svt-av1"
     effectiveness = "UNPROVEN"
+    cell = SUPERBLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """ASCII."""
