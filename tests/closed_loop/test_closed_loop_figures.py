@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from riskmask.server.closed_loop.figures import Case, summarise, why_not_compared
-from riskmask.server.closed_loop.maps import DETECTORS, METHODS, RISKMASK, SALIENCY, UNIFORM
+from riskmask.server.closed_loop.figures import Case, hindsights, summarise, why_not_compared
+from riskmask.server.closed_loop.maps import (
+    DETECTORS,
+    HINDSIGHT,
+    METHODS,
+    RISKMASK,
+    SALIENCY,
+    UNIFORM,
+)
 from riskmask.server.closed_loop.record import Trial
 from riskmask.server.closed_loop.table import Made, write_table
 from riskmask.server.closed_loop.witnesses import Judgement
@@ -19,6 +26,7 @@ OUTCOME = {
     RISKMASK: (1, 0, 0, 33.0, 33.5),
     DETECTORS: (2, 0, 1, 32.5, 33.0),
     SALIENCY: (4, 1, 1, 30.0, 34.0),
+    HINDSIGHT: (0, 0, 0, 34.0, 33.0),
 }
 
 
@@ -101,7 +109,7 @@ def test_the_table_has_a_row_for_each_method_and_says_what_was_left_out(
     case: Case, tmp_path: Path
 ) -> None:
     out = tmp_path / "docs" / "table.md"
-    write_table(Made("a command", ["A fact."], 5, {"x265": 2}), [case], {"scenes": [case]}, out)
+    write_table(Made("a command", ["A fact."], 5, {"x265": 2}), [case], {"scenes": [case]}, [], out)
     text = out.read_text(encoding="utf-8")
     assert "| x265 | 30% | riskmask | 3 | 30 | 10.0% | 75% (75% to 75%) |" in text
     assert "-16.7 points (-16.7 to -16.7)" in text
@@ -111,6 +119,23 @@ def test_the_table_has_a_row_for_each_method_and_says_what_was_left_out(
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| x265 | 30% | ")}
     assert len(widths) == 3
     assert "| x265 | 30% | scenes | 3 | 30 |" in text
+
+
+def test_a_map_in_hindsight_is_told_apart_from_the_methods(tmp_path: Path) -> None:
+    trials = [t for key in "ab" for t in (*all_methods(key), trial(key, HINDSIGHT))]
+    later = [replace(t, factor=1.5) for t in all_methods("a")]
+    alone = [t for t in all_methods("c") if t.method != SALIENCY]
+    cases = summarise([*trials, *later])
+    assert [outcome.method for case in cases for outcome in case.outcomes] == 2 * list(METHODS)
+    [found] = hindsights([*trials, *later, *alone])
+    assert (found.target, found.pictures, found.words) == ("x265", 2, 20)
+    assert (found.ours.cut.value, found.after.cut.value) == pytest.approx((0.75, 1.0))
+    assert found.after.gain["rest"].value == pytest.approx(-1.0)
+    assert hindsights(all_methods("a")) == []
+    out = tmp_path / "table.md"
+    write_table(Made("a command", ["A fact."], 2, {}), cases, {}, [found], out)
+    row = "| x265 | 2 | 20 | 40.0% | 75% (75% to 75%) | 100% (100% to 100%) | "
+    assert f"{row}-0.5 (-0.5 to -0.5) | -1.0 (-1.0 to -1.0) |" in out.read_text(encoding="utf-8")
 
 
 def test_no_pictures_at_all_make_an_empty_row() -> None:

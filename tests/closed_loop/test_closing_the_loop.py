@@ -21,10 +21,10 @@ from riskmask.model.pages import GAP
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.command import hints
 from riskmask.server.closed_loop.figures import summarise
-from riskmask.server.closed_loop.maps import METHODS, RISKMASK, UNIFORM
+from riskmask.server.closed_loop.maps import HINDSIGHT, METHODS, RISKMASK, UNIFORM
 from riskmask.server.closed_loop.page import make_sections, write_page
 from riskmask.server.closed_loop.pairs import contrasts, draw, extremes
-from riskmask.server.closed_loop.pictures import Specimen
+from riskmask.server.closed_loop.pictures import Specimen, cells_of
 from riskmask.server.closed_loop.record import Run, Trial
 from riskmask.server.closed_loop.run import FACTORS, Bench, measure
 from riskmask.server.closed_loop.table import Made
@@ -111,6 +111,33 @@ def test_a_run_that_was_stopped_goes_on_with_what_is_missing(
     assert resumed.trials.all() == run.trials.all()
     [again] = (tmp_path / "files").iterdir()
     assert again.name == f"sign-jpeg-1.5-{METHODS[-1]}.jpg"
+
+
+@pytest.mark.slow
+def test_a_map_in_hindsight_is_added_to_a_finished_run(
+    finished: tuple[Bench, Run], sign: Specimen, tmp_path: Path
+) -> None:
+    bench, run = finished
+    for name in ("run.json", "sizes.jsonl", "coded.jsonl"):
+        (tmp_path / name).write_bytes((run.folder / name).read_bytes())
+    longer, before = Run(tmp_path, {}), run.trials.all()
+    hindsight = replace(bench, hindsight=True)
+    assert (
+        sum(measure(hindsight, longer, sign)) == len(FACTORS) * len(METHODS) + 1 == hindsight.each
+    )
+    assert longer.trials.all()[:-1] == before
+    added = longer.trials.all()[-1]
+    assert (added.method, added.factor) == (HINDSIGHT, 1.0)
+    [plain] = [t for t in before if (t.method, t.factor) == (UNIFORM, 1.0)]
+    assert plain.judgement is not None
+    lost = cells_of(sign)(plain.judgement.lost_by_region).repeat(4, axis=0).repeat(4, axis=1)
+
+    def error(trial: Trial) -> float:
+        decoded = bench.coders["jpeg"].decode(longer.kept(trial.file or ""), *sign.image.shape[:2])
+        return float(((decoded - sign.image.astype(np.float64))[lost] ** 2).mean())
+
+    longer.keep(plain.file or "", run.kept(plain.file or ""))
+    assert error(added) < 0.8 * error(plain)
 
 
 @pytest.mark.slow

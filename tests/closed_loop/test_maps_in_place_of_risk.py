@@ -13,14 +13,17 @@ from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.allocation import Allocator, KnownPrediction
 from riskmask.server.closed_loop.maps import (
     DETECTORS,
+    HINDSIGHT,
     RISKMASK,
     SALIENCY,
+    Lines,
+    in_hindsight,
     in_place_of_risk,
     risk_in_proportion,
     scorers,
     uncalibrated,
 )
-from riskmask.server.closed_loop.pictures import Specimen
+from riskmask.server.closed_loop.pictures import Specimen, cells_of
 from riskmask.server.engine.risk import RiskCurves
 from riskmask.server.engine.values import Policy
 
@@ -70,6 +73,27 @@ def test_detections_are_raised_through_the_same_engine(
         assert levels[text].mean() > levels[~text].mean() + 0.2, method
     levels = allocator.hint(SALIENCY, "hyperprior", "riskmask-levels", SIZE, None).hint
     assert len(struct.unpack("<144f", levels)) == 144
+
+
+def test_a_map_in_hindsight_raises_what_was_lost_and_lowers_nothing_that_was_kept(
+    sign: Specimen, predictor: Predictor, profiles: dict[str, CodecProfile]
+) -> None:
+    cells = cells_of(sign)
+    lines = Lines(cells([0]), cells([1, 2]))
+    assert not (lines.lost & lines.kept).any()
+    known = in_hindsight(predictor.predict(sign.image), lines, 3.0)
+    curves = RiskCurves(known, uncalibrated(profiles["hyperprior"]), Policy())
+    lost, kept = (
+        [curves.at(level)[part].max() for level in range(8)] for part in vars(lines).values()
+    )
+    np.testing.assert_allclose(lost, [1, 1, 1, 1, 0.6, 0.2, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(kept, [1, 1, 0.6, 0, 0, 0, 0, 0], atol=1e-3)
+    assert not curves.at(0.0)[~(lines.lost | lines.kept)].any()
+
+    allocator = Allocator(predictor, profiles, {}, Policy(), sign.image)
+    hinted = allocator.hint(HINDSIGHT, "hyperprior", "riskmask-levels", SIZE, None, lines)
+    levels = np.frombuffer(hinted.hint, "<f4").reshape(12, 12)
+    assert levels[lines.lost[::4, ::4]].min() > levels[lines.kept[::4, ::4]].max()
 
 
 def test_a_known_prediction_is_for_its_own_picture(sign: Specimen, predictor: Predictor) -> None:

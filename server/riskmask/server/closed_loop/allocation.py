@@ -13,7 +13,9 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.maps import (
     RISKMASK,
+    Lines,
     Score,
+    in_hindsight,
     in_place_of_risk,
     risk_in_proportion,
     uncalibrated,
@@ -101,16 +103,23 @@ class Allocator:
         self._own: dict[AnalysisRequest, Analysis] = {}
 
     def hint(
-        self, method: str, encoder: str, hint_format: str, size_bytes: int, setting: float | None
+        self,
+        method: str,
+        encoder: str,
+        hint_format: str,
+        size_bytes: int,
+        setting: float | None,
+        lines: Lines | None = None,
     ) -> Hinted:
         """The hint for an encoder, as ``riskmask encode`` asks for it.
 
         Args:
-            method: one of METHODS but uniform.
+            method: one of METHODS but uniform, or HINDSIGHT.
             encoder: registry name.
             hint_format: that it reads.
             size_bytes: of the file coded alike everywhere.
             setting: its quality in terms of the encoder's profile, None where it is not known.
+            lines: of that file, for HINDSIGHT.
         """
         codec = encoder if encoder in self._profiles else REFERENCE
         request = AnalysisRequest(
@@ -130,10 +139,13 @@ class Allocator:
                 request = by_quality
         analysis = analysis or self._own_answer(request)
         if method != RISKMASK:
-            profile = self._profiles[codec]
-            curves = RiskCurves(self._prediction, profile, self._policy)
-            proportion = risk_in_proportion(curves, analysis.target.level)
-            other = in_place_of_risk(self._prediction, self._scores[method], proportion)
+            profile, level = self._profiles[codec], analysis.target.level
+            if lines is not None:
+                other = in_hindsight(self._prediction, lines, level)
+            else:
+                curves = RiskCurves(self._prediction, profile, self._policy)
+                proportion = risk_in_proportion(curves, level)
+                other = in_place_of_risk(self._prediction, self._scores[method], proportion)
             profiles = {**self._profiles, codec: uncalibrated(profile)}
             analysis = self._analysis(request, other, profiles)
         return Hinted(analysis.hints[0].data, analysis.decision.value, analysis.risk)

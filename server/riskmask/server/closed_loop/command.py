@@ -44,6 +44,13 @@ def hints(
     profiles: Annotated[
         Path | None, typer.Option(help="Folder of codec profiles besides the packaged ones.")
     ] = None,
+    hindsight: Annotated[
+        bool,
+        typer.Option(
+            "--hindsight",
+            help="Code with a map too that knows which lines lose words: what could be reached.",
+        ),
+    ] = False,
     run: Annotated[
         Path, typer.Option(help="Folder of the run; a run that was stopped goes on.")
     ] = Path("runs/closed-loop"),
@@ -71,6 +78,7 @@ def hints(
         yunet=yunet,
         model=model,
         profiles=profiles,
+        hindsight=hindsight,
         run=run,
     )
     try:

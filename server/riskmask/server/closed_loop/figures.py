@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.evaluate.bootstrap import Interval, interval
-from riskmask.server.closed_loop.maps import DETECTORS, METHODS, RISKMASK, UNIFORM
+from riskmask.server.closed_loop.maps import DETECTORS, HINDSIGHT, METHODS, RISKMASK, UNIFORM
 from riskmask.server.closed_loop.record import Trial
 from riskmask.server.closed_loop.witnesses import Judgement
 
@@ -81,23 +81,71 @@ class Case:
     damage_against_detectors: Estimate
 
 
+@dataclass(frozen=True)
+class Hindsight:
+    """What moving bits could reach, for a target at the size where about 30% of words are lost.
+
+    Attributes:
+        target: which.
+        pictures, words: compared.
+        plain, ours, after: uniform coding, riskmask's map, and one that knew which lines lose
+            words.
+    """
+
+    target: str
+    pictures: int
+    words: int
+    plain: Outcome
+    ours: Outcome
+    after: Outcome
+
+
 def summarise(trials: Sequence[Trial]) -> list[Case]:
     """A case for each target and size, in the order of their first trials."""
     sorted_out: dict[tuple[str, float], dict[str, dict[str, Trial]]] = {}
     for trial in trials:
-        case = sorted_out.setdefault((trial.target, trial.factor), {})
-        case.setdefault(trial.picture, {})[trial.method] = trial
+        if trial.method in METHODS:
+            case = sorted_out.setdefault((trial.target, trial.factor), {})
+            case.setdefault(trial.picture, {})[trial.method] = trial
     return [_case(*place, list(by.values())) for place, by in sorted_out.items()]
 
 
-def why_not_compared(by_method: Mapping[str, Trial]) -> str | None:
+def hindsights(trials: Sequence[Trial]) -> list[Hindsight]:
+    """For each target, what a map made in hindsight reached; none where there was none."""
+    methods = (UNIFORM, RISKMASK, HINDSIGHT)
+    by_target: dict[str, dict[str, dict[str, Trial]]] = {}
+    asked = {(trial.target, trial.factor) for trial in trials if trial.method == HINDSIGHT}
+    for trial in trials:
+        if (trial.target, trial.factor) in asked and trial.method in methods:
+            pictures = by_target.setdefault(trial.target, {})
+            pictures.setdefault(trial.picture, {})[trial.method] = trial
+    found = []
+    for target, pictures in by_target.items():
+        kept = [by for by in pictures.values() if why_not_compared(by, methods) is None]
+        plain, ours, after = (_Column([by[method] for by in kept]) for method in methods)
+        found.append(
+            Hindsight(
+                target,
+                len(kept),
+                int(plain.words.sum()),
+                _outcome(UNIFORM, plain, plain),
+                _outcome(RISKMASK, ours, plain),
+                _outcome(HINDSIGHT, after, plain),
+            )
+        )
+    return found
+
+
+def why_not_compared(
+    by_method: Mapping[str, Trial], methods: Sequence[str] = METHODS
+) -> str | None:
     """The reason to leave a picture out of a case; None where all methods can be compared."""
-    if set(by_method) != set(METHODS):
+    if set(by_method) != set(methods):
         return "not finished"
     plain = by_method[UNIFORM].size_bytes
     if plain is None:
         return "uniform: size not reached"
-    for method in METHODS:
+    for method in methods:
         reached = by_method[method].size_bytes
         if reached is None:
             return f"{method}: size not reached"

@@ -22,9 +22,9 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server.closed_loop.coding import Coder
-from riskmask.server.closed_loop.figures import summarise
+from riskmask.server.closed_loop.figures import hindsights, summarise
 from riskmask.server.closed_loop.lines import file_hash, text_hash
-from riskmask.server.closed_loop.maps import METHODS, scorers
+from riskmask.server.closed_loop.maps import scorers
 from riskmask.server.closed_loop.page import make_sections, write_page
 from riskmask.server.closed_loop.pairs import contrasts, draw, extremes
 from riskmask.server.closed_loop.pictures import (
@@ -56,6 +56,7 @@ class Setting:
     yunet: Path | None
     model: Path | None
     profiles: Path | None
+    hindsight: bool
     run: Path
 
 
@@ -81,6 +82,7 @@ def close_the_loop(setting: Setting, out: Path, page: Path) -> None:
         scores=scorers(setting.yunet),
         witnesses=Witnesses(icons, setting.yunet),
         coders={target: Coder(target) for target in setting.targets},
+        hindsight=setting.hindsight,
     )
     made_with = _made_with(setting, bench)
     run = Run(setting.run, made_with)
@@ -110,7 +112,7 @@ def _choose(
 
 
 def _measure_all(bench: Bench, run: Run, pictures: Pictures, chosen: Sequence[Candidate]) -> None:
-    each = len(bench.coders) * len(FACTORS) * len(METHODS)
+    each = len(bench.coders) * bench.each
     with tqdm(total=len(chosen) * each, desc="closed loop", unit="file") as bar:
         for candidate in chosen:
             bar.set_postfix_str(candidate.key[:40])
@@ -129,7 +131,7 @@ def _finished(bench: Bench, run: Run, picture: str) -> bool:
         return size.size_bytes is None or all(
             run.trials.get(picture, target, f"{factor:g}", method)
             for factor in FACTORS
-            for method in METHODS
+            for method in bench.methods(factor)
         )
 
     return all(done(target) for target in bench.coders)
@@ -161,7 +163,7 @@ def _report(
     scenes = [trial for trial in trials if trial.source == SCENES]
     others = [trial for trial in trials if trial.source != SCENES]
     by_kind = {"rendered scenes": summarise(scenes), "corpus images": summarise(others)}
-    write_table(made, cases, by_kind, out)
+    write_table(made, cases, by_kind, hindsights(trials), out)
 
     def decode(trial: Trial) -> NDArray[np.uint8]:
         height, width = specimens[trial.picture].image.shape[:2]
@@ -221,4 +223,6 @@ def _command() -> str:
     for name, value in zip(sys.argv[1:], sys.argv[2:], strict=False):
         if name in ("--target", "--pictures", "--fewest-words"):
             words += [name, value]
+    if "--hindsight" in sys.argv:
+        words.append("--hindsight")
     return " ".join(words)

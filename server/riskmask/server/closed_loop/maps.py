@@ -1,4 +1,4 @@
-"""The maps that are given to the allocation: riskmask's own, and two that take its place.
+"""The maps that are given to the allocation: riskmask's own, and those that take its place.
 
 A detector or a saliency model says where something is, and nothing of levels. The allocation wants
 risk at every level. So its score, in [0, 1], counts as the risk at the level asked for: a sure
@@ -8,12 +8,15 @@ least-squares line through the origin between riskmask's risk at a level and at 
 That is generous: every detection of 0.3 and more becomes a region and is raised, and how much finer
 it must be coded to be safe is told by riskmask. What the map lacks is what is being compared: which
 of the texts and faces are at risk, and where nobody would have looked.
+
+A third one knows in hindsight which lines lose words to uniform coding at this very size, which no
+map can know beforehand. It says how far the words can be served by moving bits at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +32,10 @@ from riskmask.server.engine.risk import RiskCurves
 
 RISKMASK, DETECTORS, SALIENCY, UNIFORM = "riskmask", "detectors", "saliency", "uniform"
 METHODS = (UNIFORM, RISKMASK, DETECTORS, SALIENCY)
+HINDSIGHT = "hindsight"  # beside these, where it is asked for
+# Levels finer at which a line that lost words counts as saved, and levels coarser at which the
+# others count as lost, and as kept still.
+SAVED, LOST, KEPT = 2.5, 1.5, 0.25
 
 Score = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
@@ -67,6 +74,34 @@ def in_place_of_risk(
         proportion: (8,) by anchor level, never rising.
     """
     risk = np.minimum(score[None] * proportion[:, None, None], 1.0)
+    return replace(prediction, risk=risk.astype(np.float16))
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The lines of text whose words count, as they came out of uniform coding.
+
+    Attributes:
+        lost, kept: (h, w) bool, the cells of those that lost words, and of the others.
+    """
+
+    lost: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+
+
+def in_hindsight(prediction: Prediction, lines: Lines, level: float) -> Prediction:
+    """The same prediction with a risk that knows what is lost at a level, and nothing else.
+
+    Args:
+        prediction: whose rates are kept.
+        lines: what became of them at that level.
+        level: of uniform coding, in [0, 7].
+    """
+    anchors = np.arange(ANCHORS)
+    saved = np.clip(1.0 - (anchors - level) / SAVED, 0.0, 1.0)
+    kept = np.clip((level - KEPT - anchors) / (LOST - KEPT), 0.0, 1.0)
+    risk = saved[:, None, None] * lines.lost
+    np.maximum(risk, kept[:, None, None] * lines.kept, out=risk)
     return replace(prediction, risk=risk.astype(np.float16))
 
 

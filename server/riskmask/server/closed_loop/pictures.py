@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +109,19 @@ def specimen(key: str, picture: Picture) -> Specimen:
     for region in (*picture.regions, *picture.unjudged):
         known |= rasterise(region.polygon, grid) > 0
     return Specimen(key, picture.source, picture.image, picture.regions, known)
+
+
+def cells_of(specimen: Specimen) -> Callable[[Iterable[int]], NDArray[np.bool_]]:
+    """A function from indices of known regions to the cells, (ceil(H/4), ceil(W/4)) bool."""
+
+    def cells(regions: Iterable[int]) -> NDArray[np.bool_]:
+        grid = _grid(specimen.image.shape[0], specimen.image.shape[1])
+        covered = np.zeros(grid, bool)
+        for region in regions:
+            covered |= rasterise(specimen.regions[region].polygon, grid) > 0
+        return covered
+
+    return cells
 
 
 def held_out_pictures(corpus: Corpus, fonts: Sequence[Path]) -> Pictures:

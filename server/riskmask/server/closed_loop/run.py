@@ -17,8 +17,15 @@ from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.allocation import Allocator, Hinted
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.fidelity import fidelity
-from riskmask.server.closed_loop.maps import METHODS, RISKMASK, UNIFORM, Score
-from riskmask.server.closed_loop.pictures import Specimen
+from riskmask.server.closed_loop.maps import (
+    HINDSIGHT,
+    METHODS,
+    RISKMASK,
+    UNIFORM,
+    Lines,
+    Score,
+)
+from riskmask.server.closed_loop.pictures import Specimen, cells_of
 from riskmask.server.closed_loop.record import Run, Size, Trial
 from riskmask.server.closed_loop.sizes import ChosenSize, Coded, find_size
 from riskmask.server.closed_loop.witnesses import Judge, Witnesses
@@ -39,6 +46,7 @@ class Bench:
         scores: of the methods that take riskmask's place.
         witnesses: who judge.
         coders: by target.
+        hindsight: whether a map made in hindsight is coded too, at the first size.
     """
 
     predictor: Predictor
@@ -47,6 +55,18 @@ class Bench:
     scores: Mapping[str, Score]
     witnesses: Witnesses
     coders: Mapping[str, Coder]
+    hindsight: bool = False
+
+    def methods(self, factor: float) -> tuple[str, ...]:
+        """What a picture is coded by at a size."""
+        if self.hindsight and factor == FACTORS[0]:
+            return (*METHODS, HINDSIGHT)
+        return METHODS
+
+    @property
+    def each(self) -> int:
+        """Trials of a picture and target."""
+        return sum(len(self.methods(factor)) for factor in FACTORS)
 
 
 def measure(bench: Bench, run: Run, specimen: Specimen) -> Iterator[int]:
@@ -59,7 +79,7 @@ def measure(bench: Bench, run: Run, specimen: Specimen) -> Iterator[int]:
     for coder in bench.coders.values():
         chosen = subject.size(coder)
         if chosen.size_bytes is None:
-            yield len(FACTORS) * len(METHODS)
+            yield bench.each
             continue
         for factor in FACTORS:
             yield from subject.at(coder, factor, round(factor * chosen.size_bytes))
@@ -114,15 +134,15 @@ class _Subject:
         Yields:
             1 for each.
         """
-        key = self._specimen.key
-        if all(self._run.trials.get(*place) for place in places(key, coder.target, factor)):
-            yield len(METHODS)
+        key, methods = self._specimen.key, self._bench.methods(factor)
+        if all(self._run.trials.get(key, coder.target, f"{factor:g}", each) for each in methods):
+            yield len(methods)
             return
         plain = self._encoded(coder, size_bytes, None)
         asked = size_bytes if isinstance(plain, str) else len(plain.data)
         hinted = self._hinted(RISKMASK, coder, asked, plain)
         at_risk = hinted.risk >= np.float32(self._bench.policy.threshold)
-        for method in METHODS:
+        for method in methods:
             if self._run.trials.get(key, coder.target, f"{factor:g}", method) is None:
                 self._run.trials.add(self._trial(coder, factor, method, asked, plain, at_risk))
             yield 1
@@ -164,7 +184,19 @@ class _Subject:
 
     def _hinted(self, method: str, coder: Coder, asked: int, plain: Encoded | str) -> Hinted:
         setting = None if isinstance(plain, str) else plain.setting
-        return self._allocator.hint(method, coder.target, coder.hint_format, asked, setting)
+        lines = self._lines(coder, plain) if method == HINDSIGHT else None
+        return self._allocator.hint(method, coder.target, coder.hint_format, asked, setting, lines)
+
+    def _lines(self, coder: Coder, plain: Encoded | str) -> Lines:
+        """What became of the lines in a file coded uniformly; all are lost where there is none."""
+        counted = self._words.regions
+        lost = (
+            counted
+            if isinstance(plain, str)
+            else self._words.lost(self._decoded(coder, plain.data))
+        )
+        cells = cells_of(self._specimen)
+        return Lines(cells(lost), cells(counted - set(lost)))
 
     def _encoded(self, coder: Coder, size_bytes: int, hint: bytes | None) -> Encoded | str:
         """A file, or why there is none."""
@@ -175,8 +207,3 @@ class _Subject:
 
     def _decoded(self, coder: Coder, data: bytes) -> NDArray[np.uint8]:
         return coder.decode(data, self._image.shape[0], self._image.shape[1])
-
-
-def places(picture: str, target: str, factor: float) -> list[tuple[str, ...]]:
-    """Where the trials of a picture at a size are written down."""
-    return [(picture, target, f"{factor:g}", method) for method in METHODS]

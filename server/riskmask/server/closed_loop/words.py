@@ -120,6 +120,11 @@ class LegibleWords:
         self._lines = [line for line in lines if line.legible]
         self.count = sum(len(line.legible) for line in self._lines)
 
+    @property
+    def regions(self) -> frozenset[int]:
+        """Those that hold words that count."""
+        return frozenset(line.region for line in self._lines)
+
     def lost(self, decoded: NDArray[np.uint8]) -> Mapping[int, int]:
         """How many words each region lost; regions that lost none are left out."""
         read = self._reader.read(decoded, [line.polygon for line in self._lines])
