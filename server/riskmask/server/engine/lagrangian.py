@@ -9,8 +9,7 @@ F stands for all that is not meaning. A codec at one level everywhere is at the 
 distortion, where every block's last bit avoids the same amount of it, in proportion to the square
 of the step: dF = -step^2 dR. So F follows from the rate curve, the uniform image is the best where
 no block is at risk, and moving bits can never raise the damage. mu says what a bit is worth beside
-the damage: as much as it averts on average when the rate of the whole image is raised, and up to
-:data:`WORTH` times that where most of the image is not at risk, for there it is seen.
+the damage: as much as it averts on average when the rate of the whole image is raised.
 """
 
 from __future__ import annotations
@@ -27,10 +26,6 @@ from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.risk import RiskCurves
 
 CELLS = RATE_STRIDE // RISK_STRIDE
-# What distortion counts where no block is at risk, chosen on pictures kept out of training
-# (docs/decisions/0007-allocation.md).
-WORTH = 2.5
-AT_RISK = 0.1  # share of a block's pixels, expected to be miscompressed, from which it is at risk
 LEVEL_STEP = 0.5
 BISECTIONS = 40
 # Bits may be missed by this share: float32 levels say no better.
@@ -98,7 +93,7 @@ def least_damage(
     if averted <= 0.0 or cost <= 0.0:
         return uniform
     price = averted / cost
-    worth = _worth(given.damage[start]) * price / step_of_level(level) ** 2
+    worth = price / step_of_level(level) ** 2
     if floor is not None:
         given = _from_floor(given, curves, rates, grid, floor)
     value = sum_of(given.damage + np.float32(worth) * given.distortion, cell)
@@ -124,16 +119,6 @@ def least_damage(
     # Between two levels a curve may bulge, and then the uniform image is the better one.
     gained = expected_damage(curves, chosen) < expected_damage(curves, uniform)
     return chosen if gained else uniform
-
-
-def _worth(damage: NDArray[np.float32]) -> float:
-    """What distortion counts: WORTH where hardly a block is at risk, 1 where all are.
-
-    Args:
-        damage: (R, C) float32 of the uniform image.
-    """
-    at_risk = float((damage >= np.float32(AT_RISK * BLOCK**2)).mean())
-    return WORTH - (WORTH - 1.0) * at_risk
 
 
 def _curves(curves: RiskCurves, rates: RateCurves, grid: NDArray[np.float64]) -> _Curves:
