@@ -28,7 +28,7 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import specimen
-from riskmask.server.decision_bench.bench import Bench, ask_and_code
+from riskmask.server.decision_bench.bench import Bench, Setting, ask_and_code
 from riskmask.server.decision_bench.coding import unfinished
 from riskmask.server.decision_bench.command import Preset, decisions
 from riskmask.server.decision_bench.figures import measure
@@ -156,6 +156,23 @@ def test_a_stumble_is_held_against_the_annotator(annotators: Sequence[RegionAnno
     assert (confirmed.changed, confirmed.stumbled) == ((0,), 0)
     assert sitting.judge(smeared, lambda: None).changed == (0,)
     assert sitting.judge(picture.image, lambda: smeared).changed == ()
+
+
+def test_faces_are_judged_as_in_the_labels_whatever_detector_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With YuNet's file in the environment another judge called faces changed that had not been."""
+    monkeypatch.setenv("RISKMASK_FACE_DETECTOR", str(tmp_path / "none.onnx"))
+    asked: list[Setting] = []
+    monkeypatch.setattr(
+        "riskmask.server.decision_bench.bench.hold_decisions_to_account",
+        lambda setting, out: asked.append(setting),
+    )
+    app = typer.Typer()
+    app.command()(decisions)
+    assert CliRunner().invoke(app, []).exit_code == 0
+    assert "none.onnx" not in repr(asked)
+    assert CliRunner().invoke(app, ["--yunet", "none.onnx"]).exit_code == 2
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 
@@ -119,21 +118,18 @@ class Worker:
         return self._codecs[name]
 
 
-def make_annotators(
-    names: Sequence[str], bank: GlyphBank, yunet: Path | None = None
-) -> Mapping[str, Annotator]:
-    """Annotators by name, of faces those that a second detector confirms.
+def make_annotators(names: Sequence[str], bank: GlyphBank) -> Mapping[str, Annotator]:
+    """Annotators by name, of faces those that a second detector confirms, found by dlib.
 
     Args:
         names: of the registry.
         bank: the icons that symbols are compared with.
-        yunet: as of :class:`~riskmask.model.annotators.face.FaceAnnotator`.
     """
     made = {name: ANNOTATORS[name](bank) for name in names if name != "face"}
     if "face" in names:
         from riskmask.model.annotators.face import FaceAnnotator
 
-        made["face"] = ConfirmedFaces(FaceAnnotator(yunet))
+        made["face"] = ConfirmedFaces(FaceAnnotator())
     return made
 
 

@@ -24,7 +24,7 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server.closed_loop.coding import Coder
-from riskmask.server.closed_loop.lines import file_hash, text_hash
+from riskmask.server.closed_loop.lines import text_hash
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
 from riskmask.server.decision_bench.answers import Answer, Counsel
 from riskmask.server.decision_bench.coding import (
@@ -56,7 +56,6 @@ class Setting:
     policy: str
     pictures: int
     code: bool
-    yunet: Path | None
     model: Path | None
     profiles: Path | None
     run: Path
@@ -94,7 +93,8 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
     profiles = packaged_profiles()
     if setting.profiles is not None:
         profiles |= packaged_profiles(setting.profiles)
-    annotators = make_annotators(CONTENTS, GlyphBank(corpus.icons), setting.yunet)
+    # The labels' own, or a file would be judged otherwise than uniform coding was.
+    annotators = make_annotators(CONTENTS, GlyphBank([*corpus.icons, *corpus.further_icons]))
     bench = Bench(
         predictor=Predictor(setting.model or find_weights().path, threads=1),
         profiles=profiles,
@@ -222,7 +222,6 @@ def _made_with(setting: Setting, bench: Bench, labelled: Sequence[Labelled]) -> 
         "profiles": {name: text_hash(repr(profile)) for name, profile in bench.profiles.items()},
         "policy": text_hash(repr(bench.policy)),
         "pictures": "calibration" if setting.calibration else "held out",
-        "face detector": None if setting.yunet is None else file_hash(setting.yunet),
         "recogniser": version("rapidocr"),
         "neural codec": packaged_hyperprior().name,
     }

@@ -44,13 +44,6 @@ def decisions(
     code: Annotated[
         bool, typer.Option(help="Code pictures; without it only what labels tell is measured.")
     ] = True,
-    yunet: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="RISKMASK_FACE_DETECTOR",
-            help="YuNet's ONNX file; without it dlib's frontal detector finds the faces.",
-        ),
-    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="ONNX detector; default: the packaged one.")
     ] = None,
@@ -79,7 +72,6 @@ def decisions(
         policy=policy.value,
         pictures=pictures,
         code=code,
-        yunet=yunet,
         model=model,
         profiles=profiles,
         run=run,
