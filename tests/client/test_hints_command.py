@@ -27,6 +27,16 @@ def test_it_writes_what_the_encoder_reads(
     assert f"scene.png: {analysis.decision} with kvazaar" in done.stdout
 
 
+def test_it_says_when_the_hint_is_for_another_rate_than_was_asked_for(
+    riskmask: Any, picture: Path, tmp_path: Path
+) -> None:
+    done = riskmask("hints", picture, "--for", "kvazaar", "--bpp", 1e-6, "-o", tmp_path / "roi.bin")
+    assert done.returncode == 0, done.stderr
+    assert "was analysed in place of 1e-06." in done.stdout
+    done = riskmask("hints", picture, "--for", "kvazaar", "--bpp", 0.1, "-o", tmp_path / "roi.bin")
+    assert "in place of" not in done.stdout
+
+
 def test_the_policy_decides_where_the_bits_go(riskmask: Any, picture: Path, tmp_path: Path) -> None:
     maps = []
     for policy in ("evidence", "thumbnail"):

@@ -85,10 +85,12 @@ def hints(
         analysis = analyze_for(client, image, target, target, options)
         [hint] = analysis.hints
         write_atomically(out, lambda file: file.write(hint.data))
+    clamped = [each.message for each in analysis.reasons if each.code == "RATE_OUT_OF_RANGE"]
     grid = f"{hint.columns}x{hint.rows} cells of {hint.block} pixels" if hint.block else "no grid"
     say(
         f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
         f"{analysis.target.bpp:.3g} bpp",
+        *clamped,
         f"{out}: {hint.format}, {grid}, {len(hint.data)} bytes; {MEANING[hint.effectiveness]}",
     )
 
