@@ -130,7 +130,7 @@ def test_a_map_in_hindsight_is_added_to_a_finished_run(
     assert (added.method, added.factor) == (HINDSIGHT, 1.0)
     [plain] = [t for t in before if (t.method, t.factor) == (UNIFORM, 1.0)]
     assert plain.judgement is not None
-    lost = cells_of(sign)(plain.judgement.lost_by_region).repeat(4, axis=0).repeat(4, axis=1)
+    lost = cells_of(sign, plain.judgement.lost_by_region).repeat(4, axis=0).repeat(4, axis=1)
 
     def error(trial: Trial) -> float:
         decoded = bench.coders["jpeg"].decode(longer.kept(trial.file or ""), *sign.image.shape[:2])

@@ -78,8 +78,7 @@ def test_detections_are_raised_through_the_same_engine(
 def test_a_map_in_hindsight_raises_what_was_lost_and_lowers_nothing_that_was_kept(
     sign: Specimen, predictor: Predictor, profiles: dict[str, CodecProfile]
 ) -> None:
-    cells = cells_of(sign)
-    lines = Lines(cells([0]), cells([1, 2]))
+    lines = Lines(cells_of(sign, [0]), cells_of(sign, [1, 2]))
     assert not (lines.lost & lines.kept).any()
     known = in_hindsight(predictor.predict(sign.image), lines, 3.0)
     curves = RiskCurves(known, uncalibrated(profiles["hyperprior"]), Policy())

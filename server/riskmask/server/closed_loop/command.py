@@ -48,7 +48,7 @@ def hints(
         bool,
         typer.Option(
             "--hindsight",
-            help="Code with a map too that knows which lines lose words: what could be reached.",
+            help="Code with a map too that knows which lines lose words, as a guide.",
         ),
     ] = False,
     run: Annotated[

@@ -83,7 +83,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Hindsight:
-    """What moving bits could reach, for a target at the size where about 30% of words are lost.
+    """How riskmask's map compares with one made in hindsight, at the size that it was made for.
 
     Attributes:
         target: which.
@@ -102,25 +102,17 @@ class Hindsight:
 
 def summarise(trials: Sequence[Trial]) -> list[Case]:
     """A case for each target and size, in the order of their first trials."""
-    sorted_out: dict[tuple[str, float], dict[str, dict[str, Trial]]] = {}
-    for trial in trials:
-        if trial.method in METHODS:
-            case = sorted_out.setdefault((trial.target, trial.factor), {})
-            case.setdefault(trial.picture, {})[trial.method] = trial
-    return [_case(*place, list(by.values())) for place, by in sorted_out.items()]
+    cases = _sorted_out(trials, METHODS)
+    return [_case(*place, list(pictures.values())) for place, pictures in cases.items()]
 
 
 def hindsights(trials: Sequence[Trial]) -> list[Hindsight]:
     """For each target, what a map made in hindsight reached; none where there was none."""
     methods = (UNIFORM, RISKMASK, HINDSIGHT)
-    by_target: dict[str, dict[str, dict[str, Trial]]] = {}
-    asked = {(trial.target, trial.factor) for trial in trials if trial.method == HINDSIGHT}
-    for trial in trials:
-        if (trial.target, trial.factor) in asked and trial.method in methods:
-            pictures = by_target.setdefault(trial.target, {})
-            pictures.setdefault(trial.picture, {})[trial.method] = trial
     found = []
-    for target, pictures in by_target.items():
+    for (target, _), pictures in _sorted_out(trials, methods).items():
+        if not any(HINDSIGHT in by for by in pictures.values()):
+            continue
         kept = [by for by in pictures.values() if why_not_compared(by, methods) is None]
         plain, ours, after = (_Column([by[method] for by in kept]) for method in methods)
         found.append(
@@ -134,6 +126,18 @@ def hindsights(trials: Sequence[Trial]) -> list[Hindsight]:
             )
         )
     return found
+
+
+def _sorted_out(
+    trials: Sequence[Trial], methods: Sequence[str]
+) -> dict[tuple[str, float], dict[str, dict[str, Trial]]]:
+    """Trials by some methods: by target and size, then by picture, then by method."""
+    cases: dict[tuple[str, float], dict[str, dict[str, Trial]]] = {}
+    for trial in trials:
+        if trial.method in methods:
+            case = cases.setdefault((trial.target, trial.factor), {})
+            case.setdefault(trial.picture, {})[trial.method] = trial
+    return cases
 
 
 def why_not_compared(

@@ -10,7 +10,7 @@ it must be coded to be safe is told by riskmask. What the map lacks is what is b
 of the texts and faces are at risk, and where nobody would have looked.
 
 A third one knows in hindsight which lines lose words to uniform coding at this very size, which no
-map can know beforehand. It says how far the words can be served by moving bits at all.
+map can know beforehand: a guide to how far words can be served by moving bits.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,23 +105,14 @@ def make_specimen(candidate: Candidate, pictures: Pictures) -> Specimen:
 def specimen(key: str, picture: Picture) -> Specimen:
     """A picture whose regions are known, ready to be coded."""
     grid = _grid(picture.image.shape[0], picture.image.shape[1])
-    known = np.zeros(grid, bool)
-    for region in (*picture.regions, *picture.unjudged):
-        known |= rasterise(region.polygon, grid) > 0
+    known = _covered((r.polygon for r in (*picture.regions, *picture.unjudged)), grid)
     return Specimen(key, picture.source, picture.image, picture.regions, known)
 
 
-def cells_of(specimen: Specimen) -> Callable[[Iterable[int]], NDArray[np.bool_]]:
-    """A function from indices of known regions to the cells, (ceil(H/4), ceil(W/4)) bool."""
-
-    def cells(regions: Iterable[int]) -> NDArray[np.bool_]:
-        grid = _grid(specimen.image.shape[0], specimen.image.shape[1])
-        covered = np.zeros(grid, bool)
-        for region in regions:
-            covered |= rasterise(specimen.regions[region].polygon, grid) > 0
-        return covered
-
-    return cells
+def cells_of(specimen: Specimen, regions: Iterable[int]) -> NDArray[np.bool_]:
+    """(ceil(H/4), ceil(W/4)) bool, the cells of known regions, given by their indices."""
+    polygons = (specimen.regions[region].polygon for region in regions)
+    return _covered(polygons, _grid(specimen.image.shape[0], specimen.image.shape[1]))
 
 
 def held_out_pictures(corpus: Corpus, fonts: Sequence[Path]) -> Pictures:
@@ -131,10 +122,16 @@ def held_out_pictures(corpus: Corpus, fonts: Sequence[Path]) -> Pictures:
 
 def _share(row: LabelRow) -> float:
     grid = _grid(row.height, row.width)
+    return float(_covered((place.polygon for place in row.places), grid).mean())
+
+
+def _covered(
+    polygons: Iterable[Sequence[tuple[float, float]]], grid: tuple[int, int]
+) -> NDArray[np.bool_]:
     covered = np.zeros(grid, bool)
-    for place in row.places:
-        covered |= rasterise(place.polygon, grid) > 0
-    return float(covered.mean())
+    for polygon in polygons:
+        covered |= rasterise(polygon, grid) > 0
+    return covered
 
 
 def _grid(height: int, width: int) -> tuple[int, int]:

@@ -160,7 +160,8 @@ class _Subject:
         trial = Trial(specimen.key, specimen.source, coder.target, factor, method, asked)
         encoded = plain
         if method != UNIFORM:
-            hinted = self._hinted(method, coder, asked, plain)
+            lines = self._lines(coder, factor) if method == HINDSIGHT else None
+            hinted = self._hinted(method, coder, asked, plain, lines)
             trial = replace(trial, decision=hinted.decision)
             encoded = self._encoded(coder, asked, hinted.hint)
         if isinstance(encoded, str):
@@ -182,21 +183,25 @@ class _Subject:
             fidelity=fidelity(self._image, decoded, parts),
         )
 
-    def _hinted(self, method: str, coder: Coder, asked: int, plain: Encoded | str) -> Hinted:
+    def _hinted(
+        self,
+        method: str,
+        coder: Coder,
+        asked: int,
+        plain: Encoded | str,
+        lines: Lines | None = None,
+    ) -> Hinted:
         setting = None if isinstance(plain, str) else plain.setting
-        lines = self._lines(coder, plain) if method == HINDSIGHT else None
         return self._allocator.hint(method, coder.target, coder.hint_format, asked, setting, lines)
 
-    def _lines(self, coder: Coder, plain: Encoded | str) -> Lines:
-        """What became of the lines in a file coded uniformly; all are lost where there is none."""
+    def _lines(self, coder: Coder, factor: float) -> Lines:
+        """What became of the lines coded uniformly, the first trial of a size; lost without one."""
+        plain = self._run.trials.get(self._specimen.key, coder.target, f"{factor:g}", UNIFORM)
         counted = self._words.regions
-        lost = (
-            counted
-            if isinstance(plain, str)
-            else self._words.lost(self._decoded(coder, plain.data))
-        )
-        cells = cells_of(self._specimen)
-        return Lines(cells(lost), cells(counted - set(lost)))
+        lost = counted
+        if plain is not None and plain.judgement is not None:
+            lost = frozenset(plain.judgement.lost_by_region)
+        return Lines(cells_of(self._specimen, lost), cells_of(self._specimen, counted - lost))
 
     def _encoded(self, coder: Coder, size_bytes: int, hint: bytes | None) -> Encoded | str:
         """A file, or why there is none."""

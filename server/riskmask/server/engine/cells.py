@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 BLOCK = 16  # pixels, the side of a block
 
+Real = TypeVar("Real", np.float32, np.float64)
 Number = TypeVar("Number", np.float32, np.float64, np.intp)
 
 
-def highest_of(blocks: NDArray[Number], cell: int) -> NDArray[Number]:
+def highest_of(blocks: NDArray[Real], cell: int) -> NDArray[Real]:
     """(r, c) the highest value of the blocks of each cell.
 
     Args:
@@ -47,7 +48,7 @@ def to_blocks(cells: NDArray[Number], cell: int, shape: tuple[int, ...]) -> NDAr
     return np.asarray(cells.repeat(side, axis=0).repeat(side, axis=1)[:rows, :columns])
 
 
-def _squares(blocks: NDArray[Number], cell: int, beyond: float) -> NDArray[Number]:
+def _squares(blocks: NDArray[Real], cell: int, beyond: float) -> NDArray[Real]:
     """(…, r, side, c, side), with a value for blocks beyond the border."""
     side = cell // BLOCK
     *others, rows, columns = blocks.shape
