@@ -19,11 +19,11 @@ from riskmask.server.engine.allocate import (
     map_of_least_damage,
     per_cell,
 )
-from riskmask.server.engine.cells import to_blocks
 from riskmask.server.engine.lagrangian import expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import RegionSet, find_regions, has_region
 from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.squares import to_blocks
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
 Allocate = Callable[..., tuple[Allocation, RegionSet, RateCurves]]
@@ -54,13 +54,13 @@ def allocated(predicted: Callable[..., Prediction], profiles: dict[str, CodecPro
 
 @pytest.fixture(scope="module")
 def scattered(predicted: Callable[..., Prediction], profiles: dict[str, CodecProfile]) -> Scattered:
-    """``scattered(seed, level, highest, cell)``: curves, the allocation and an encoder's map.
+    """``scattered(seed, level, highest, square)``: curves, the allocation and an encoder's map.
 
     Four areas of random place and risk on a 250x190 image.
     """
 
     def make(
-        seed: int, level: float, highest: float, cell: int
+        seed: int, level: float, highest: float, square: int
     ) -> tuple[RiskCurves, RateCurves, Allocation, NDArray[np.float32]]:
         random = np.random.default_rng(seed)
         risk = np.zeros(CELLS)
@@ -72,7 +72,7 @@ def scattered(predicted: Callable[..., Prediction], profiles: dict[str, CodecPro
         curves, rates = RiskCurves(prediction, profile, policy), RateCurves(prediction, profile)
         regions = find_regions(prediction, curves, rates, level, policy)
         target = ResolvedTarget("hyperprior", rates.bpp(level), level)
-        asked = curves, rates, profile, target, policy, cell
+        asked = curves, rates, profile, target, policy, square
         allocation = allocate(regions.components, *asked)
         return curves, rates, allocation, map_of_least_damage(allocation, *asked)
 
@@ -256,17 +256,17 @@ def test_risk_under_the_threshold_gets_bits_in_an_encoders_map(
     assert expected_damage(curves, levels) < 0.9 * allocation.damage
 
 
-@pytest.mark.parametrize("cell", [32, 64])
+@pytest.mark.parametrize("square", [32, 64])
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), level=st.floats(0.5, 6.0), highest=st.floats(0.05, 1.0))
 def test_blocks_of_a_larger_cell_have_one_level_and_the_map_costs_the_same(
-    scattered: Scattered, cell: int, seed: int, level: float, highest: float
+    scattered: Scattered, square: int, seed: int, level: float, highest: float
 ) -> None:
-    curves, rates, allocation, levels = scattered(seed, level, highest, cell)
+    curves, rates, allocation, levels = scattered(seed, level, highest, square)
     uniform = np.full(rates.shape, level, np.float32)
     for each in (allocation.levels, levels):
         np.testing.assert_array_equal(
-            each, to_blocks(each[:: cell // 16, :: cell // 16], cell, each.shape)
+            each, to_blocks(each[:: square // 16, :: square // 16], square, each.shape)
         )
     assert rates.bits(levels).sum() <= rates.bits(uniform).sum() * (1 + 1e-4)
     assert expected_damage(curves, levels) <= allocation.damage
@@ -276,9 +276,9 @@ def test_blocks_of_a_larger_cell_have_one_level_and_the_map_costs_the_same(
 
 def test_larger_cells_avert_less_than_blocks_and_more_than_nothing(scattered: Scattered) -> None:
     damage = {
-        cell: expected_damage(curves, levels)
-        for cell in (16, 32, 64)
-        for curves, _, _, levels in [scattered(7, 2.0, 1.0, cell)]
+        square: expected_damage(curves, levels)
+        for square in (16, 32, 64)
+        for curves, _, _, levels in [scattered(7, 2.0, 1.0, square)]
     }
     curves, rates, *_ = scattered(7, 2.0, 1.0, 16)
     nothing = expected_damage(curves, np.full(rates.shape, 2.0, np.float32))
@@ -297,8 +297,10 @@ def test_what_fits_in_blocks_may_not_fit_in_an_encoder_s_larger_cells(
     regions = find_regions(prediction, curves, rates, level, policy)
     target = ResolvedTarget("hyperprior", rates.bpp(level), level)
     fits = {
-        cell: allocate(regions.components, curves, rates, profile, target, policy, cell).feasible
-        for cell in (16, 64)
+        square: allocate(
+            regions.components, curves, rates, profile, target, policy, square
+        ).feasible
+        for square in (16, 64)
     }
     assert regions.count == 16
     assert fits == {16: True, 64: False}

@@ -18,7 +18,6 @@ from PIL import Image
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.cells import highest_of
 from riskmask.server.engine.decode import Limits
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.errors import (
@@ -31,6 +30,7 @@ from riskmask.server.engine.errors import (
 )
 from riskmask.server.engine.hint_formats.canonical import OCTAVES_PER_LEVEL
 from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE
+from riskmask.server.engine.squares import highest_of
 from riskmask.server.engine.values import Analysis, AnalysisRequest, Mask, Policy, Target
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from riskmask.model.runtime.components import Components
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.cells import BLOCK, highest_of, to_blocks
 from riskmask.server.engine.lagrangian import TOLERANCE, expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import cell_safe_levels, has_region
 from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.squares import BLOCK, highest_of, to_blocks
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
 CELLS = RATE_STRIDE // RISK_STRIDE
@@ -45,7 +45,7 @@ class Allocation:
             where it is raised to none; None where bits are put where they avert most already.
         uniform_damage, damage: miscompressed pixels to be expected, weighted by the policy, of the
             image at one level and of the image coded so.
-        cell: side in pixels of the squares whose blocks share one level.
+        square: side in pixels of the squares whose blocks share one level.
     """
 
     levels: NDArray[np.float32]
@@ -55,7 +55,7 @@ class Allocation:
     floor: NDArray[np.float32] | None
     uniform_damage: float
     damage: float
-    cell: int
+    square: int
 
 
 def allocate(
@@ -65,7 +65,7 @@ def allocate(
     profile: CodecProfile,
     target: ResolvedTarget,
     policy: Policy,
-    cell: int = BLOCK,
+    square: int = BLOCK,
 ) -> Allocation:
     """The levels that follow from an image's areas at risk at equal bits; uniform without any.
 
@@ -75,7 +75,7 @@ def allocate(
         profile: of the codec.
         target: of the uniform image.
         policy: of the whole image, see :func:`~riskmask.server.engine.policy.image_policies`.
-        cell: side in pixels, a multiple of 16, of the squares that the encoder tells apart.
+        square: side in pixels, a multiple of 16, of the squares that the encoder tells apart.
     """
     uniform = np.full(rates.shape, target.level, np.float32)
     floor: NDArray[np.float32] | None = np.full(rates.shape, profile.coarsest_level, np.float32)
@@ -89,11 +89,11 @@ def allocate(
             floor=floor,
             uniform_damage=damage,
             damage=damage,
-            cell=cell,
+            square=square,
         )
     wanted = _per_square(
         _wanted_levels(at_risk, curves, rates.shape, target.level, profile.finest_level, policy),
-        cell,
+        square,
     )
     raised = wanted > -np.inf
     floor = np.maximum(np.float32(profile.coarsest_level), wanted)
@@ -110,7 +110,7 @@ def allocate(
     )
     if not feasible:
         levels = least_damage(
-            curves, rates, target.level, profile.coarsest_level, profile.finest_level, cell=cell
+            curves, rates, target.level, profile.coarsest_level, profile.finest_level, square=square
         )
         bits = float(rates.bits(levels).sum())
         background = float(levels.min())
@@ -128,7 +128,7 @@ def allocate(
         floor=floor,
         uniform_damage=expected_damage(curves, uniform),
         damage=expected_damage(curves, levels),
-        cell=cell,
+        square=square,
     )
 
 
@@ -139,7 +139,7 @@ def map_of_least_damage(
     profile: CodecProfile,
     target: ResolvedTarget,
     policy: Policy,
-    cell: int = BLOCK,
+    square: int = BLOCK,
 ) -> NDArray[np.float32]:
     """(R, C) float32 levels for an encoder: the least damage to be expected at the same bits.
 
@@ -149,15 +149,15 @@ def map_of_least_damage(
     Args:
         allocation: of the image, from the arguments that follow.
         curves, rates, profile, target, policy: see :func:`allocate`.
-        cell: side in pixels, a multiple of 16, of the squares that the encoder tells apart.
+        square: side in pixels, a multiple of 16, of the squares that the encoder tells apart.
     """
-    alike = cell == allocation.cell
+    alike = square == allocation.square
     if allocation.floor is None and alike:
         return allocation.levels
 
     def weighed(floor: NDArray[np.float32] | None) -> NDArray[np.float32]:
         return least_damage(
-            curves, rates, target.level, profile.coarsest_level, profile.finest_level, floor, cell
+            curves, rates, target.level, profile.coarsest_level, profile.finest_level, floor, square
         )
 
     def is_better(levels: NDArray[np.float32]) -> bool:
@@ -169,15 +169,15 @@ def map_of_least_damage(
     free = weighed(None)
     if allocation.floor is None or is_better(free):
         return free
-    safe = weighed(_per_square(allocation.floor, cell))
+    safe = weighed(_per_square(allocation.floor, square))
     if is_better(safe):
         return safe
     return allocation.levels if alike else free
 
 
-def _per_square(levels: NDArray[np.float32], cell: int) -> NDArray[np.float32]:
-    """(R, C) levels of which each block has the highest of its square of ``cell`` pixels."""
-    return to_blocks(highest_of(levels, cell), cell, levels.shape)
+def _per_square(levels: NDArray[np.float32], square: int) -> NDArray[np.float32]:
+    """(R, C) levels of which each block has the highest of its square of ``square`` pixels."""
+    return to_blocks(highest_of(levels, square), square, levels.shape)
 
 
 def _wanted_levels(

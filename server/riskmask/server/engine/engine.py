@@ -27,9 +27,9 @@ from riskmask.server.engine.explain import explained
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import (
     HINT_FORMATS,
-    cell_of,
     check_hint_formats,
     export_hints,
+    square_of,
 )
 from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
@@ -204,8 +204,8 @@ class Engine:
         at_risk = find_components(
             risk, strict.threshold, strict.smallest_region, curves.width, curves.height
         )
-        own_cell = cell_of(profile.name)
-        allocation = allocate(at_risk, curves, rates, profile, target, strict, own_cell)
+        own_square = square_of(profile.name)
+        allocation = allocate(at_risk, curves, rates, profile, target, strict, own_square)
         safe = image_safe_level(curves, strict, profile.coarsest_level, profile.finest_level)
         safe_bpp = None if safe is None else rates.bpp(safe)
         jpeg_curves = RiskCurves(prediction, jpeg_profile, policy)
@@ -217,11 +217,11 @@ class Engine:
             at_risk=at_risk.count > 0,
         )
         maps = {
-            cell: map_of_least_damage(allocation, curves, rates, profile, target, strict, cell)
-            for cell in sorted({HINT_FORMATS[name].cell for name in request.hint_formats})
+            square: map_of_least_damage(allocation, curves, rates, profile, target, strict, square)
+            for square in sorted({HINT_FORMATS[name].square for name in request.hint_formats})
         }
         # What is told of hints is told of the codec's own, or of the most detailed map asked for.
-        levels = maps.get(own_cell, next(iter(maps.values()), allocation.levels))
+        levels = maps.get(own_square, next(iter(maps.values()), allocation.levels))
 
         def damage(risk: NDArray[np.float32]) -> Damage:
             return predicted_damage(risk, curves, profile, policy)
@@ -267,7 +267,7 @@ class Engine:
             hints=export_hints(
                 request.hint_formats,
                 {
-                    cell: CanonicalMap(
+                    square: CanonicalMap(
                         levels=each,
                         width=prediction.width,
                         height=prediction.height,
@@ -275,7 +275,7 @@ class Engine:
                         jpeg=jpeg_advice,
                         profiles=self.profiles,
                     )
-                    for cell, each in maps.items()
+                    for square, each in maps.items()
                 },
             ),
             masks=tuple(render(mask, prediction, risk) for mask in dict.fromkeys(request.masks)),

@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.errors import UnknownHintFormatError
 from riskmask.server.engine.hint_formats.android import AndroidQpMap, AndroidQpRects
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
@@ -27,6 +26,7 @@ from riskmask.server.engine.hint_formats.riskmask_levels import RiskmaskLevels
 from riskmask.server.engine.hint_formats.segment_map import SegmentMap
 from riskmask.server.engine.hint_formats.svt_av1 import SvtAv1
 from riskmask.server.engine.hint_formats.x26x import QuantOffsets
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 
@@ -44,14 +44,14 @@ class HintFormat(Protocol):
         ...
 
     @property
-    def cell(self) -> int:
+    def square(self) -> int:
         """Side in pixels of the squares whose blocks cannot differ: 16, 32 or 64."""
         ...
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """The bytes that the encoder reads, as near to the map as the format can say it.
 
-        Cells larger than a block get the finest level of their blocks.
+        Squares larger than a block get the finest level of their blocks.
         """
         ...
 
@@ -105,10 +105,10 @@ def check_hint_formats(names: Iterable[str]) -> None:
             raise UnknownHintFormatError(name, HINT_FORMATS)
 
 
-def cell_of(codec: str) -> int:
+def square_of(codec: str) -> int:
     """Side in pixels of the squares that a codec's encoder tells apart; a block's where unknown."""
     own = HINT_FORMATS.get(codec)
-    return BLOCK if own is None else own.cell
+    return BLOCK if own is None else own.square
 
 
 def export_hints(
@@ -118,7 +118,7 @@ def export_hints(
 
     Args:
         names: of formats.
-        canonical: the map for each of their cells, by its side in pixels.
+        canonical: the map for each of their squares, by its side in pixels.
     """
     formats = [HINT_FORMATS[name] for name in dict.fromkeys(names)]
-    return tuple(each.export(canonical[each.cell]) for each in formats)
+    return tuple(each.export(canonical[each.square]) for each in formats)

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from riskmask.model.levels import step_of_level
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
-from riskmask.server.engine.cells import BLOCK, sum_of, to_blocks
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.squares import BLOCK, sum_of, to_blocks
 
 CELLS = RATE_STRIDE // RISK_STRIDE
 LEVEL_STEP = 0.5
@@ -68,7 +68,7 @@ def least_damage(
     coarsest: float,
     finest: float,
     floor: NDArray[np.float32] | None = None,
-    cell: int = BLOCK,
+    square: int = BLOCK,
 ) -> NDArray[np.float32]:
     """(R, C) float32 levels that cost what the image costs at one level.
 
@@ -77,8 +77,8 @@ def least_damage(
         rates: bits per block.
         level: of the uniform image, whose bits are kept.
         coarsest, finest: what the codec can do, in [0, 7].
-        floor: (R, C) float32, levels that the blocks do not fall below, the same in a cell.
-        cell: side in pixels, a multiple of 16, of the squares whose blocks share one level.
+        floor: (R, C) float32, levels that the blocks do not fall below, the same in a square.
+        square: side in pixels, a multiple of 16, of the squares whose blocks share one level.
 
     Returns:
         The uniform image's levels where nothing else averts more at no more bits.
@@ -96,8 +96,8 @@ def least_damage(
     worth = price / step_of_level(level) ** 2
     if floor is not None:
         given = _from_floor(given, curves, rates, grid, floor)
-    value = sum_of(given.damage + np.float32(worth) * given.distortion, cell)
-    bits = sum_of(given.bits, cell)
+    value = sum_of(given.damage + np.float32(worth) * given.distortion, square)
+    bits = sum_of(given.bits, square)
     budget = float(rates.bits(uniform).sum())
     cheap, dear = 0.0, price
     while _spent(bits, _choice(value, bits, dear)) > budget:
@@ -113,7 +113,7 @@ def least_damage(
 
     def levels_at(price: float) -> NDArray[np.float32]:
         choice = _choice(value, bits, price)
-        return _chosen(given.levels, to_blocks(choice, cell, rates.shape))
+        return _chosen(given.levels, to_blocks(choice, square, rates.shape))
 
     chosen = _between(levels_at(dear), levels_at(cheap), rates, budget)
     # Between two levels a curve may bulge, and then the uniform image is the better one.
@@ -167,7 +167,7 @@ def _chosen(values: NDArray[np.float32], choice: NDArray[np.intp]) -> NDArray[np
 def _choice(
     value: NDArray[np.float32], bits: NDArray[np.float32], price: float
 ) -> NDArray[np.intp]:
-    """(r, c) index of each cell's best level when a bit costs ``price``, of (L, r, c) values."""
+    """(r, c) index of each square's best level when a bit costs ``price``, of (L, r, c) values."""
     return np.asarray((value + np.float32(price) * bits).argmin(axis=0))
 
 

@@ -14,11 +14,11 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import quantised, raster
 from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE, QP_RANGE
 from riskmask.server.engine.hint_formats.rectangles import Rectangle, cover, paint
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 RECTANGLE = re.compile(r"(\d+),(\d+)-(\d+),(\d+)=(-?\d+)")
@@ -31,7 +31,7 @@ class AndroidQpMap:
 
     name = "android-qp-map"
     effectiveness = "UNPROVEN"
-    cell = BLOCK
+    square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """R x C bytes."""
@@ -54,7 +54,7 @@ class AndroidQpRects:
 
     name = "android-qp-rects"
     effectiveness = "UNPROVEN"
-    cell = BLOCK
+    square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """ASCII; empty where every block has the base level."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from riskmask.model.levels import COARSEST_STEP, FINEST, FINEST_STEP
 from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.server.engine.cells import BLOCK
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import JpegAdvice
 
 # How often the quantiser's step halves from one level to the next: 0.67.

@@ -19,11 +19,11 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import quantised
 from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE, QP_RANGE
 from riskmask.server.engine.hint_formats.rectangles import Rectangle, cover, paint
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 STRUCTURE = struct.Struct("<I6i")
@@ -50,7 +50,7 @@ class FfmpegRoi:
 
     name = "ffmpeg-roi"
     effectiveness = "EFFECTIVE"
-    cell = BLOCK
+    square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """28 bytes per region; no bytes where every block has the base level."""
@@ -85,7 +85,7 @@ class FfmpegAddroi:
 
     name = "ffmpeg-addroi"
     effectiveness = "EFFECTIVE"
-    cell = BLOCK
+    square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """ASCII, filters joined by commas."""

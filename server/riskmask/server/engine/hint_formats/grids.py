@@ -1,28 +1,28 @@
-"""From blocks of 16x16 pixels to an encoder's own cells and back."""
+"""From blocks of 16x16 pixels to an encoder's own squares and back."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from riskmask.server.engine.cells import highest_of, to_blocks
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
+from riskmask.server.engine.squares import highest_of, to_blocks
 
 
-def snapped(offsets: NDArray[np.float64], cell: int, *, finer: int) -> NDArray[np.float64]:
-    """Offsets per cell of 16, 32, 64 … pixels; a cell gets the finest that a block of it wants.
+def snapped(offsets: NDArray[np.float64], square: int, *, finer: int) -> NDArray[np.float64]:
+    """Offsets per square of 16, 32, 64 … pixels; a square gets the finest that a block of it wants.
 
     Args:
         offsets: (R, C) per block of 16x16.
-        cell: side in pixels, a multiple of 16.
+        square: side in pixels, a multiple of 16.
         finer: +1 where a larger offset means more bits, -1 where a smaller one does.
     """
-    return highest_of(offsets * finer, cell) * finer
+    return highest_of(offsets * finer, square) * finer
 
 
-def spread(cells: NDArray[np.float64], cell: int, like: CanonicalMap) -> NDArray[np.float64]:
-    """Offsets per block of 16x16 from cells of 16, 32, 64 … pixels."""
-    return to_blocks(cells, cell, like.levels.shape)
+def spread(squares: NDArray[np.float64], square: int, like: CanonicalMap) -> NDArray[np.float64]:
+    """Offsets per block of 16x16 from squares of 16, 32, 64 … pixels."""
+    return to_blocks(squares, square, like.levels.shape)
 
 
 def quantised(offsets: NDArray[np.float64], lowest: int, highest: int) -> NDArray[np.int64]:
@@ -42,9 +42,9 @@ def at_most(values: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return np.asarray(allowed[nearest])
 
 
-def cells_of(like: CanonicalMap, cell: int) -> tuple[int, int]:
-    """Rows and columns of cells of an image."""
-    return -(-like.height // cell), -(-like.width // cell)
+def squares_of(like: CanonicalMap, square: int) -> tuple[int, int]:
+    """Rows and columns of squares of an image."""
+    return -(-like.height // square), -(-like.width // square)
 
 
 def raster(

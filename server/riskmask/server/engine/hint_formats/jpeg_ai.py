@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import quantised, raster
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 INDEX_PER_OCTAVE = 4.0
@@ -25,7 +25,7 @@ class JpegAi:
 
     name = "jpeg-ai"
     effectiveness = "UNPROVEN"
-    cell = BLOCK
+    square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """R x C bytes."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.levels import FINEST
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import raster
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 
@@ -22,7 +22,7 @@ class NeuralQuality:
 
     name = "neural-quality"
     effectiveness = "EFFECTIVE"
-    cell = BLOCK
+    square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """(R, C) float32 levels as R x C x 4 bytes."""

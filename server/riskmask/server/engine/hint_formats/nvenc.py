@@ -11,37 +11,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
-from riskmask.server.engine.hint_formats.grids import cells_of, quantised, raster, snapped, spread
+from riskmask.server.engine.hint_formats.grids import quantised, raster, snapped, spread, squares_of
 from riskmask.server.engine.values import HintPayload
 
 
 class Nvenc:
-    """One int8 per cell. Without a profile the slope is that of the codec's definition.
+    """One int8 per square. Without a profile the slope is that of the codec's definition.
 
     Args:
         codec: ``h264``, ``hevc`` or ``av1``.
-        cell: side in pixels, a multiple of 16.
+        square: side in pixels, a multiple of 16.
         per_octave: change of the codec's quantiser parameter when the step halves.
         highest: largest offset, within int8.
     """
 
     effectiveness = "UNPROVEN"
 
-    def __init__(self, codec: str, cell: int, per_octave: float, highest: int) -> None:
+    def __init__(self, codec: str, square: int, per_octave: float, highest: int) -> None:
         self.name = f"nvenc-{codec}"
-        self.cell = cell
+        self.square = square
         self._per_octave = per_octave
         self._highest = highest
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
-        """A byte per cell."""
+        """A byte per square."""
         wanted = canonical.offsets(self.name, self._per_octave)
-        cells = quantised(snapped(wanted, self.cell, finer=-1), -self._highest, self._highest)
-        rows, columns = cells.shape
-        data = cells.astype(np.int8).tobytes()
-        return HintPayload(self.name, data, columns, rows, self.cell, self.effectiveness)
+        squares = quantised(snapped(wanted, self.square, finer=-1), -self._highest, self._highest)
+        rows, columns = squares.shape
+        data = squares.astype(np.int8).tobytes()
+        return HintPayload(self.name, data, columns, rows, self.square, self.effectiveness)
 
     def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
         """The levels that the deltas ask for."""
-        cells = raster(data, np.int8, cells_of(like, self.cell), like, self.name)
-        return like.from_offsets(spread(cells, self.cell, like), self.name, self._per_octave)
+        squares = raster(data, np.int8, squares_of(like, self.square), like, self.name)
+        return like.from_offsets(spread(squares, self.square, like), self.name, self._per_octave)

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.levels import step_of_level
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 LIBJXL_LINEAR_FROM = 30
@@ -35,7 +35,7 @@ VP8_AC_STEPS = (4, 58, 116, 173, 229, 284)
 class QualityAdvice:
     """One quality for the whole image. Parsing gives one level everywhere."""
 
-    cell = BLOCK
+    square = BLOCK
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import snapped
+from riskmask.server.engine.squares import BLOCK
 
 # A chain of filters, or a driver, takes a few hundred; a list for every block would not be read.
 MOST_RECTANGLES = 400
@@ -37,12 +37,12 @@ def cover(offsets: NDArray[np.int64], width: int, height: int) -> tuple[Rectangl
         offsets: (R, C) QP offsets per 16x16, negative for more bits.
         width, height: of the image.
     """
-    cell = BLOCK
-    listed = _rectangles(offsets, cell, width, height)
+    square = BLOCK
+    listed = _rectangles(offsets, square, width, height)
     while len(listed) > MOST_RECTANGLES:
-        cell *= 2
-        coarser = snapped(offsets.astype(np.float64), cell, finer=-1).astype(np.int64)
-        listed = _rectangles(coarser, cell, width, height)
+        square *= 2
+        coarser = snapped(offsets.astype(np.float64), square, finer=-1).astype(np.int64)
+        listed = _rectangles(coarser, square, width, height)
     return listed
 
 
@@ -67,7 +67,7 @@ def paint(rectangles: Iterable[Rectangle], like: CanonicalMap, name: str) -> NDA
 
 
 def _rectangles(
-    offsets: NDArray[np.int64], cell: int, width: int, height: int
+    offsets: NDArray[np.int64], square: int, width: int, height: int
 ) -> tuple[Rectangle, ...]:
     values, counts = np.unique(offsets, return_counts=True)
     common = int(values[counts.argmax()])
@@ -80,10 +80,10 @@ def _rectangles(
             left, right, offset = run
             found.append(
                 Rectangle(
-                    top=open_runs.pop(run) * cell,
-                    bottom=min(row * cell, height),
-                    left=left * cell,
-                    right=min(right * cell, width),
+                    top=open_runs.pop(run) * square,
+                    bottom=min(row * square, height),
+                    left=left * square,
+                    right=min(right * square, width),
                     offset=offset,
                 )
             )

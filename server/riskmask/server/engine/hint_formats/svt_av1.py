@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
-from riskmask.server.engine.hint_formats.grids import at_most, cells_of, quantised, snapped, spread
+from riskmask.server.engine.hint_formats.grids import (
+    at_most,
+    quantised,
+    snapped,
+    spread,
+    squares_of,
+)
 from riskmask.server.engine.hint_formats.qp import QINDEX_PER_OCTAVE, QINDEX_RANGE
 from riskmask.server.engine.values import HintPayload
 
@@ -25,12 +31,12 @@ class SvtAv1:
 
     name = "svt-av1"
     effectiveness = "UNPROVEN"
-    cell = SUPERBLOCK
+    square = SUPERBLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
         """ASCII."""
-        cells = snapped(canonical.offsets(self.name, QINDEX_PER_OCTAVE), SUPERBLOCK, finer=-1)
-        offsets = at_most(quantised(cells, -QINDEX_RANGE, QINDEX_RANGE), SEGMENTS)
+        squares = snapped(canonical.offsets(self.name, QINDEX_PER_OCTAVE), SUPERBLOCK, finer=-1)
+        offsets = at_most(quantised(squares, -QINDEX_RANGE, QINDEX_RANGE), SEGMENTS)
         line = " ".join(["0", *map(str, offsets.ravel().tolist())]) + "\n"
         rows, columns = offsets.shape
         data = line.encode("ascii")
@@ -42,7 +48,7 @@ class SvtAv1:
             frame, *numbers = map(int, data.decode("ascii").splitlines()[0].split())
         except (ValueError, IndexError):
             raise HintError("an svt-av1 hint is a line of whole numbers") from None
-        rows, columns = cells_of(like, SUPERBLOCK)
+        rows, columns = squares_of(like, SUPERBLOCK)
         if frame != 0 or len(numbers) != rows * columns:
             raise HintError(
                 f"this svt-av1 line has {len(numbers)} offsets for frame {frame}; an image of "
@@ -53,5 +59,5 @@ class SvtAv1:
                 f"svt-av1 takes at most {SEGMENTS} distinct offsets, "
                 f"-{QINDEX_RANGE} to {QINDEX_RANGE}"
             )
-        cells = np.array(numbers, np.float64).reshape(rows, columns)
-        return like.from_offsets(spread(cells, SUPERBLOCK, like), self.name, QINDEX_PER_OCTAVE)
+        squares = np.array(numbers, np.float64).reshape(rows, columns)
+        return like.from_offsets(spread(squares, SUPERBLOCK, like), self.name, QINDEX_PER_OCTAVE)

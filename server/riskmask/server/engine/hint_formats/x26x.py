@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.cells import BLOCK
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import raster
 from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE, QP_RANGE
+from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 
@@ -22,7 +22,7 @@ class QuantOffsets:
     """One float per block. Without the encoder's profile: 6 QP to a halved step."""
 
     effectiveness = "EFFECTIVE"
-    cell = BLOCK
+    square = BLOCK
 
     def __init__(self, name: str) -> None:
         self.name = name
