@@ -107,6 +107,7 @@ def job(corpus_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Job:
         scenes=range(0),
         pages=range(0),
         symbols=range(0),
+        isoluminant=range(0),
         forms=0,
         images=-1,
         calibration=False,

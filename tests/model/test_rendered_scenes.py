@@ -11,7 +11,7 @@ from PIL import Image
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.annotators.symbol import match_glyph
 from riskmask.model.data.items import scene_fonts, scene_items
-from riskmask.model.data.scenes import SceneRenderer, TextMark
+from riskmask.model.data.scenes import ISOLUMINANT, PAGES, SCENES, SYMBOLS, SceneRenderer, TextMark
 from riskmask.model.data.wording import draw_string
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -51,7 +51,7 @@ def test_everything_drawn_lies_inside_and_apart(renderer: SceneRenderer, seed: i
 
 def test_scenes_of_symbols_hold_mostly_icons(bank: GlyphBank) -> None:
     symbols = SceneRenderer(
-        sorted(EXAMPLES.glob("*.jpg")), scene_fonts([]), bank, size=320, symbols=True
+        sorted(EXAMPLES.glob("*.jpg")), scene_fonts([]), bank, size=320, style=SYMBOLS
     )
     for seed in range(4):
         contents = [region.content for region in symbols.render(seed).regions]
@@ -76,7 +76,7 @@ def test_text_carries_its_transcription_and_icons_their_glyph(renderer: SceneRen
 
 def test_no_part_of_a_line_vanishes(bank: GlyphBank) -> None:
     pages = SceneRenderer(
-        sorted(EXAMPLES.glob("*.jpg")), scene_fonts([]), bank, size=512, plain=True
+        sorted(EXAMPLES.glob("*.jpg")), scene_fonts([]), bank, size=512, style=PAGES
     )
     lines = 0
     for seed in range(12):
@@ -90,6 +90,31 @@ def test_no_part_of_a_line_vanishes(bank: GlyphBank) -> None:
             for part in np.array_split(ground, letters, axis=1):
                 assert np.abs(part.mean(axis=(0, 1)) - mark.ink).max() >= 24
     assert lines > 60
+
+
+def test_an_isoluminant_line_has_letters_that_only_colour_tells_from_the_ground(
+    bank: GlyphBank,
+) -> None:
+    grounds = sorted(EXAMPLES.glob("*.jpg"))
+    least: dict[bool, list[float]] = {True: [], False: []}
+    for isoluminant in (True, False):
+        renderer = SceneRenderer(
+            grounds, scene_fonts([]), bank, style=ISOLUMINANT if isoluminant else SCENES
+        )
+        for seed in range(8):
+            composition = renderer.compose(seed)
+            for mark in composition.marks:
+                if not isinstance(mark, TextMark):
+                    continue
+                ground = np.asarray(composition.ground.crop(mark.box), dtype=float)
+                letters = max(ground.shape[1] // ground.shape[0], 1)
+                parts = np.array_split(ground, letters, axis=1)
+                away = [part.mean(axis=(0, 1)) - mark.ink for part in parts]
+                assert min(np.abs(each).max() for each in away) >= 24
+                least[isoluminant].append(min(abs(each @ [0.299, 0.587, 0.114]) for each in away))
+    assert len(least[True]) > 40
+    assert np.percentile(least[True], 90) < 35
+    assert 2 * np.median(least[True]) < np.median(least[False])
 
 
 def test_most_icons_are_recognised_where_the_scene_says(

@@ -15,14 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from riskmask.model.annotators.base import KnownRegion
-from riskmask.model.data.scenes import (
-    Box,
-    Scene,
-    draws_all,
-    rotated,
-    through_jpeg,
-    typeface,
-)
+from riskmask.model.data.inks import Box
+from riskmask.model.data.scenes import Scene, draws_all, rotated, through_jpeg, typeface
 from riskmask.model.data.wording import draw_string
 
 FINENESS = 2  # a form is drawn so much larger than it is scanned

@@ -31,7 +31,7 @@ from riskmask.model.data.items import (
     shrunk_items,
     stratified,
 )
-from riskmask.model.data.scenes import Scene, SceneRenderer
+from riskmask.model.data.scenes import ISOLUMINANT, PAGES, SYMBOLS, Scene, SceneRenderer
 
 PAGE_SIDE = 640
 FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
@@ -39,7 +39,8 @@ FIRST_TEST_SEED = 1_000_000  # scenes of the two sides have no seed in common
 GROUPS = {"text": ("text", "symbol"), "face": ("face",), "photo": ("photo",)}
 
 
-RENDERED = ("scene", "page", "form", "symbols")  # sorts of pictures that are drawn, by their seeds
+# Sorts of pictures that are drawn, by their seeds.
+RENDERED = ("scene", "page", "form", "symbols", "isoluminant")
 CALIBRATION_SCENES = 10  # one scene or page in so many is kept for the calibration
 
 
@@ -54,10 +55,11 @@ def is_for_calibration(key: str, source: str) -> bool:
 class Pictures:
     """Pictures of one side: rendered scenes, pages, forms; corpus images whole and shrunk.
 
-    Keys are ``scene-SEED``, ``page-SEED``, ``form-SEED``, ``symbols-SEED``, ``corpus-STEM`` and
-    ``small-STEM``.
+    Keys are ``scene-SEED``, ``page-SEED``, ``form-SEED``, ``symbols-SEED``, ``isoluminant-SEED``,
+    ``corpus-STEM`` and ``small-STEM``.
     ``symbols`` are scenes of many icons of the further families; the others have the corpus's own,
-    so that a seed gives the same scene whatever further families there are.
+    so that a seed gives the same scene whatever further families there are. ``isoluminant`` are
+    scenes of lines that differ from their ground in colour more than in luma.
 
     Args:
         corpus: images, and icons to render.
@@ -98,6 +100,7 @@ class Pictures:
         groups: Sequence[str] = tuple(GROUPS),
         symbols: range = range(0),
         forms: int = 0,
+        isoluminant: range = range(0),
     ) -> list[str]:
         """Keys in the order of labelling; the sorts take turns, so that a part has some of each.
 
@@ -108,6 +111,7 @@ class Pictures:
             groups: of corpus images, names of :data:`GROUPS`.
             symbols: numbers of scenes of many icons, likewise.
             forms: how many.
+            isoluminant: numbers of scenes of isoluminant lines, as of scenes.
         """
         first = FIRST_TEST_SEED if self._side == "test" else 0
         sorts = [
@@ -115,6 +119,7 @@ class Pictures:
             [f"page-{first + number:06d}" for number in pages],
             [f"symbols-{first + number:06d}" for number in symbols],
             [f"form-{seed:06d}" for seed in range(first, first + forms)],
+            [f"isoluminant-{first + number:06d}" for number in isoluminant],
         ]
         for group in groups:
             found = self._corpus.select(
@@ -164,7 +169,11 @@ class Pictures:
 
     @cached_property
     def _pages(self) -> SceneRenderer:
-        return SceneRenderer(self._grounds, self.fonts, self._icons, size=PAGE_SIDE, plain=True)
+        return SceneRenderer(self._grounds, self.fonts, self._icons, PAGE_SIDE, PAGES)
+
+    @cached_property
+    def _isoluminant(self) -> SceneRenderer:
+        return SceneRenderer(self._grounds, self.fonts, self._icons, style=ISOLUMINANT)
 
     @cached_property
     def _symbols(self) -> SceneRenderer:
@@ -173,7 +182,7 @@ class Pictures:
                 f"symbol scenes need further families of icons of the {self._side} side; name a "
                 f"folder of them with --icons or {ICONS}"
             )
-        return SceneRenderer(self._grounds, self.fonts, self._further, symbols=True)
+        return SceneRenderer(self._grounds, self.fonts, self._further, style=SYMBOLS)
 
     @cached_property
     def _further(self) -> GlyphBank:
@@ -191,11 +200,17 @@ class Pictures:
         return GlyphBank(icon for icon in icons if icon.side == self._side)
 
     def _render(self, sort: str) -> Callable[[int], Scene]:
-        if sort == "form":
-            return FormRenderer(self.fonts).render
-        if sort == "symbols":
-            return self._symbols.render
-        return self._scenes.render if sort == "scene" else self._pages.render
+        match sort:
+            case "form":
+                return FormRenderer(self.fonts).render
+            case "page":
+                return self._pages.render
+            case "symbols":
+                return self._symbols.render
+            case "isoluminant":
+                return self._isoluminant.render
+            case _:
+                return self._scenes.render
 
     @cached_property
     def _grounds(self) -> list[Path]:

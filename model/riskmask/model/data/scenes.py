@@ -18,21 +18,43 @@ from PIL import Image, ImageDraw, ImageFont
 
 from riskmask.model.annotators.base import Glyph, KnownRegion
 from riskmask.model.annotators.glyphs import GlyphBank
+from riskmask.model.data.inks import (
+    Box,
+    Colour,
+    Ink,
+    any_colour,
+    contrasting,
+    isoluminant,
+    stands_out,
+)
 from riskmask.model.data.wording import draw_string
 
-Colour = tuple[int, int, int]
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-
-SCENE_LINES = (3, 15)  # lines of text that are tried on a scene, from and to below
-PAGE_LINES = (10, 28)
-SCENE_ICONS = (1, 8)  # icons likewise
-SYMBOL_SCENE_LINES = (0, 5)
-SYMBOL_SCENE_ICONS = (16, 41)
 LINES = (8, 64)  # size of their typeface in pixels
 # Half of a page's lines are large: thin strokes on an exactly flat ground survive what the same
 # strokes on a photograph do not, and too few of them are learnt by heart instead.
 HEADLINES = (28, 96)
-FAINTEST = 24  # difference of ink and ground, 8-bit units of some channel
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a sort of scenes looks like.
+
+    Attributes:
+        lines, icons: so many are tried on a scene, from and to below.
+        ink: of its lines; icons always contrast.
+        plain: a page: one exactly flat colour behind everything, and no camera.
+    """
+
+    lines: tuple[int, int]
+    icons: tuple[int, int]
+    ink: Ink = contrasting
+    plain: bool = False
+
+
+SCENES = Style(lines=(3, 15), icons=(1, 8))
+PAGES = Style(lines=(10, 28), icons=(1, 8), plain=True)
+SYMBOLS = Style(lines=(0, 5), icons=(16, 41))  # many icons and little text
+ISOLUMINANT = Style(lines=(8, 22), icons=(0, 3), ink=isoluminant)
 
 
 @dataclass(frozen=True)
@@ -114,8 +136,7 @@ class SceneRenderer:
         fonts: TrueType or OpenType files.
         bank: icons by family; scenes hold none where it is empty.
         size: side of a scene in pixels.
-        plain: draw pages instead: one exactly flat colour behind everything, and no camera.
-        symbols: draw many icons and little text, instead of the other way round.
+        style: of the scenes.
     """
 
     def __init__(
@@ -124,8 +145,7 @@ class SceneRenderer:
         fonts: Sequence[Path],
         bank: GlyphBank,
         size: int = 512,
-        plain: bool = False,
-        symbols: bool = False,
+        style: Style = SCENES,
     ) -> None:
         if not backgrounds or not fonts:
             raise ValueError("scenes need at least one background and one typeface")
@@ -133,9 +153,7 @@ class SceneRenderer:
         self._fonts = fonts
         self._bank = bank
         self._size = size
-        self._plain = plain
-        self._lines = SYMBOL_SCENE_LINES if symbols else PAGE_LINES if plain else SCENE_LINES
-        self._icons = SYMBOL_SCENE_ICONS if symbols else SCENE_ICONS
+        self._style = style
 
     def render(self, seed: int) -> Scene:
         """The scene of a seed; the same seed gives the same scene."""
@@ -151,10 +169,10 @@ class SceneRenderer:
         ground = canvas.copy()
         taken: list[Box] = []
         marks: list[Mark] = []
-        for _ in range(generator.integers(*self._lines)):
+        for _ in range(generator.integers(*self._style.lines)):
             mark: Mark | None = self._draw_text(generator, canvas, taken)
             marks += [mark] if mark else []
-        for _ in range(generator.integers(*self._icons)):
+        for _ in range(generator.integers(*self._style.icons)):
             mark = self._draw_icon(generator, canvas, taken)
             marks += [mark] if mark else []
         return Composition(ground, canvas, tuple(marks), generator)
@@ -172,14 +190,16 @@ class SceneRenderer:
     def _develop(
         self, canvas: Image.Image, marks: Sequence[Mark], camera: np.random.Generator
     ) -> Scene:
-        image = np.array(canvas) if self._plain else _capture(deepcopy(camera), canvas)
+        image = np.array(canvas) if self._style.plain else _capture(deepcopy(camera), canvas)
         return Scene(image, tuple(mark.region for mark in marks))
 
     def _background(self, generator: np.random.Generator) -> Image.Image:
         size = self._size
-        if self._plain:
+        if self._style.plain:
             white = generator.random() < 0.5
-            return Image.new("RGB", (size, size), (255, 255, 255) if white else _any(generator))
+            return Image.new(
+                "RGB", (size, size), (255, 255, 255) if white else any_colour(generator)
+            )
         if generator.random() < 0.2:
             return _gradient(generator, size)
         path = self._backgrounds[generator.integers(len(self._backgrounds))]
@@ -200,7 +220,7 @@ class SceneRenderer:
         self, generator: np.random.Generator, canvas: Image.Image, taken: list[Box]
     ) -> TextMark | None:
         text = draw_string(generator)
-        heights = HEADLINES if self._plain and generator.random() < 0.5 else LINES
+        heights = HEADLINES if self._style.plain and generator.random() < 0.5 else LINES
         height = round(float(np.exp(generator.uniform(*np.log(heights)))))
         path = self._fonts[generator.integers(len(self._fonts))]
         font = typeface(path, height)
@@ -211,8 +231,8 @@ class SceneRenderer:
         box = _place(generator, canvas.size, (width, tall), taken)
         if box is None or min(width, tall) < 3:
             return None
-        ink = _ink(generator, canvas, box)
-        if not _stands_out(canvas, box, ink):
+        ink = self._style.ink(generator, canvas, box)
+        if not stands_out(canvas, box, ink):
             return None
         angle = float(generator.normal(0, 3)) if generator.random() < 0.35 else 0.0
         mark = TextMark(text, path, height, ink, box, (left, top), angle)
@@ -233,7 +253,7 @@ class SceneRenderer:
         box = _place(generator, canvas.size, (side, side), taken)
         if box is None:
             return None
-        ink = _ink(generator, canvas, box)
+        ink = contrasting(generator, canvas, box)
         mark = IconMark(Glyph(family, name, (box[0], box[1], side, side), ink))
         if not self._stamp_icon(canvas, mark):
             return None
@@ -294,8 +314,14 @@ def _draw_panels(generator: np.random.Generator, canvas: Image.Image) -> None:
         left = int(generator.integers(-width // 4, canvas.width - width // 2))
         top = int(generator.integers(-height // 4, canvas.height - height // 2))
         plain = generator.random()
-        fill = (255, 255, 255) if plain < 0.3 else (20, 20, 20) if plain < 0.4 else _any(generator)
-        outline = _any(generator) if generator.random() < 0.4 else None
+        fill = (
+            (255, 255, 255)
+            if plain < 0.3
+            else (20, 20, 20)
+            if plain < 0.4
+            else any_colour(generator)
+        )
+        outline = any_colour(generator) if generator.random() < 0.4 else None
         draw.rounded_rectangle(
             (left, top, left + int(width), top + int(height)),
             radius=int(generator.integers(0, 24)),
@@ -303,38 +329,6 @@ def _draw_panels(generator: np.random.Generator, canvas: Image.Image) -> None:
             outline=outline,
             width=int(generator.integers(1, 6)),
         )
-
-
-def _any(generator: np.random.Generator) -> Colour:
-    red, green, blue = (int(v) for v in generator.integers(0, 256, size=3))
-    return red, green, blue
-
-
-def _ink(generator: np.random.Generator, canvas: Image.Image, box: Box) -> Colour:
-    """A colour that stands out from the place it is drawn on, strongly or barely."""
-    ground = np.asarray(canvas.crop(box), dtype=np.float32).reshape(-1, 3).mean(axis=0)
-    wanted = generator.uniform(50, 220)
-    best = _any(generator)
-    for _ in range(20):
-        candidate = (
-            _any(generator) if generator.random() < 0.5 else (int(generator.integers(0, 256)),) * 3
-        )
-        away, so_far = (abs(np.mean(c) - ground.mean()) for c in (candidate, best))
-        if abs(away - wanted) < abs(so_far - wanted):
-            best = candidate
-    return best
-
-
-def _stands_out(canvas: Image.Image, box: Box, ink: Colour) -> bool:
-    """Whether ink differs from the ground along all of a line, about a letter at a time.
-
-    A line across the edge of a panel may vanish on one side of it. Who learns that the empty place
-    is at risk sees risk in empty places.
-    """
-    ground = np.asarray(canvas.crop(box), dtype=np.float32)
-    letters = max(ground.shape[1] // ground.shape[0], 1)
-    parts = np.array_split(ground, letters, axis=1)
-    return all(np.abs(part.mean(axis=(0, 1)) - ink).max() >= FAINTEST for part in parts)
 
 
 def _place(

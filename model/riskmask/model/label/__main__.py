@@ -51,13 +51,20 @@ def main(
     first_scene: Annotated[
         int,
         typer.Option(
-            help="Number of the first scene of either sort, for scenes that no other folder has."
+            help="Number of the first scene of each sort, for scenes that no other folder has."
         ),
     ] = 0,
     pages: Annotated[int, typer.Option(help="Rendered pages on an exactly flat ground.")] = 100,
     first_page: Annotated[int, typer.Option(help="Number of the first page, likewise.")] = 0,
     symbol_scenes: Annotated[
         int, typer.Option(help="Rendered scenes of many icons, which need further families.")
+    ] = 0,
+    isoluminant_scenes: Annotated[
+        int,
+        typer.Option(
+            help="Rendered scenes of lines that differ from their ground in colour more than in "
+            "luma."
+        ),
     ] = 0,
     forms: Annotated[int, typer.Option(help="Rendered forms, as a scanner sees them.")] = 0,
     images: Annotated[
@@ -92,7 +99,7 @@ def main(
     from riskmask.model.label.job import Job
 
     for option, first, number in (
-        ("--first-scene", first_scene, max(scenes, symbol_scenes)),
+        ("--first-scene", first_scene, max(scenes, symbol_scenes, isoluminant_scenes)),
         ("--first-page", first_page, pages),
     ):
         most = FIRST_TEST_SEED - number
@@ -122,6 +129,7 @@ def main(
         scenes=range(first_scene, first_scene + scenes),
         pages=range(first_page, first_page + pages),
         symbols=range(first_scene, first_scene + symbol_scenes),
+        isoluminant=range(first_scene, first_scene + isoluminant_scenes),
         forms=forms,
         images=images,
         calibration=calibration,
@@ -162,7 +170,15 @@ def run(job: Job, workers: int, address: str | None) -> Counter[str]:
     job.out.mkdir(parents=True, exist_ok=True)
     clear_partial(job.out)
     job.recipe(pictures).claim(job.out)
-    keys = pictures.keys(job.scenes, job.pages, job.images, job.groups, job.symbols, job.forms)
+    keys = pictures.keys(
+        job.scenes,
+        job.pages,
+        job.images,
+        job.groups,
+        job.symbols,
+        job.forms,
+        job.isoluminant,
+    )
     if job.calibration:
         keys = pictures.for_calibration(keys)
     tasks = plan(keys, job.out, identities)

@@ -23,7 +23,8 @@ class Job:
         icons: folder of further families of icons; None for none.
         fonts: folders of typefaces; none for matplotlib's.
         side, permissive: which pictures.
-        scenes, pages, symbols, forms, images: which of each, as :meth:`Pictures.keys` takes them.
+        scenes, pages, symbols, isoluminant, forms, images: which of each, as :meth:`Pictures.keys`
+            takes them.
         calibration: of these only the pictures that are kept out of training.
         groups: of corpus images.
         codecs: to label with, names of the registry.
@@ -40,6 +41,7 @@ class Job:
     scenes: range
     pages: range
     symbols: range
+    isoluminant: range
     forms: int
     images: int
     calibration: bool
