@@ -69,6 +69,8 @@ def test_a_codec_is_fitted_and_asked_for(
     assert "verdicts on text in 2 pictures" in done.stdout
     assert f"wrote {out}" in done.stdout.replace("\n", "")
     assert json.loads(out.read_text("utf-8"))["name"] == "my-codec"
+    kept = out.with_suffix(".run") / "pictures.jsonl"
+    assert kept.read_text("utf-8").count("\n") == 2
 
     notice = pictures / "notice.png"
     asked = riskmask(
@@ -84,6 +86,23 @@ def test_a_codec_is_fitted_and_asked_for(
     )
     assert asked.returncode == 0, asked.stderr
     assert "my-codec" in asked.stdout
+
+
+def test_a_run_of_other_qualities_is_not_gone_on_with(
+    riskmask: Any, plugin: Path, pictures: Path, tmp_path: Path
+) -> None:
+    portrait = pictures / "astronaut.png"
+
+    def profile(qualities: str) -> Any:
+        command = ("profile", f"{plugin}:constant", portrait, "--qualities", qualities)
+        return riskmask(*command, "-o", tmp_path / "own.json", local=False)
+
+    assert "the mean bpp must rise" in profile("10,20").stderr
+    refused = profile("10,30")
+    assert refused.returncode == 2
+    assert "holds a run that differs in qualities; name another folder with --run" in (
+        " ".join(refused.stderr.split())
+    )
 
 
 @pytest.mark.parametrize(

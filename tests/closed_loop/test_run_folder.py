@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from riskmask.server.closed_loop.errors import RunError
+from riskmask.model.runs import RunError
 from riskmask.server.closed_loop.record import Look, Run, Size, Trial
 from riskmask.server.closed_loop.sizes import Coded
 from riskmask.server.closed_loop.witnesses import Judgement
@@ -49,5 +49,5 @@ def test_a_line_that_was_cut_off_is_done_again(tmp_path: Path) -> None:
 
 def test_a_run_with_another_detector_is_refused(tmp_path: Path) -> None:
     Run(tmp_path, {"detector": "1", "tesseract": "5"})
-    with pytest.raises(RunError, match="another detector"):
+    with pytest.raises(RunError, match="differs in detector"):
         Run(tmp_path, {"detector": "2", "tesseract": "5"})

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from riskmask.model.data.label_rows import LabelFinding, LabelRow, Place
 from riskmask.model.data.labelled import Labelled
+from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.picture_store import keep_picture
-from riskmask.model.data.pictures import picture_hash
 from riskmask.model.data.planes import draw_labels
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import merge_shards, write_shard

@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw, ImageFont
 from riskmask.model.cards import labelled_sources
 from riskmask.model.corpus import CorpusNotFoundError
 from riskmask.model.data.items import scene_fonts
+from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.picture_store import PictureStore
-from riskmask.model.data.pictures import picture_hash
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, merge_shards, read_rows
 from riskmask.model.data.training_set import load_examples, load_folders

@@ -11,7 +11,8 @@ import pytest
 from riskmask.model.corpus import Corpus, CorpusImage
 from riskmask.model.data.items import stratified
 from riskmask.model.data.label_rows import LabelRow
-from riskmask.model.data.pictures import Pictures, picture_hash
+from riskmask.model.data.picture_hash import picture_hash
+from riskmask.model.data.pictures import Pictures
 from riskmask.model.data.shards import LabelsError, write_shard
 from riskmask.model.label.job import LARGEST_SHARE, Task, plan, shares
 

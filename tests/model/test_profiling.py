@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,9 +21,10 @@ from riskmask.model.evaluate.probability import scaled
 from riskmask.model.profiling.fit import FitError, fit
 from riskmask.model.profiling.found_text import FoundText
 from riskmask.model.profiling.lines import without_own_picture
-from riskmask.model.profiling.measure import Measurement, measure
+from riskmask.model.profiling.measure import Measurement, Measuring
 from riskmask.model.profiling.plugin import Plugin, PluginError
 from riskmask.model.profiling.profile_file import Identity, report, write_profile
+from riskmask.model.runs import RunError
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import packaged_profiles
@@ -288,19 +291,52 @@ def _page(seed: int) -> Pixels:
 
 
 @pytest.mark.slow
+def test_a_measurement_that_was_cut_off_goes_on(recogniser: Recogniser, tmp_path: Path) -> None:
+    images = [_page(seed) for seed in range(3)]
+    coded: list[float] = []
+
+    def failing(image: Pixels, quality: float) -> tuple[Pixels, bytes]:
+        coded.append(quality)
+        if len(coded) == 4:
+            raise MemoryError
+        return jpeg(image, quality)
+
+    def measuring(code: Any, qualities: Sequence[float] = (8, 40)) -> Measuring:
+        predictor = Predictor(find_weights("detector").path)
+        plugin = Plugin("tests:code", code)
+        return Measuring(plugin, qualities, predictor, FoundText(), TextAnnotator(recogniser))
+
+    with pytest.raises(PluginError):
+        measuring(failing).measure(images, tmp_path)
+    coded.clear()
+    resumed = measuring(failing).measure(images[:2], tmp_path)
+    assert coded == [8, 40]  # of the second picture; the first was measured
+    coded.clear()
+    complete = measuring(jpeg).measure(images, tmp_path)
+    whole = measuring(jpeg).measure(images)
+    for name, value in vars(whole).items():
+        np.testing.assert_array_equal(getattr(complete, name), value)
+    np.testing.assert_array_equal(resumed.bpp, whole.bpp[:2])
+    assert len(whole.changed) > 20
+
+    with pytest.raises(RunError, match="differs in qualities"):
+        measuring(jpeg, (8, 50)).measure(images, tmp_path)
+
+
+@pytest.mark.slow
 def test_jpeg_as_a_plugin_gets_about_the_packaged_levels(
     recogniser: Recogniser, tmp_path: Path
 ) -> None:
     images = [_page(seed) for seed in range(6)]
     predictor = Predictor(find_weights("detector").path)
-    measured = measure(
+    measuring = Measuring(
         Plugin("tests:jpeg", jpeg),
-        images,
         [4, 8, 16, 40, 80],
         predictor,
         FoundText(),
         TextAnnotator(recogniser),
     )
+    measured = measuring.measure(images)
     assert measured.bpp.shape == (6, 5)
     assert (np.diff(measured.bpp, axis=1) > 0).all()
     assert len(measured.changed) == len(measured.risk) >= 5 * 6 * 5

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from riskmask.model.data.label_rows import LabelRow, Place
-from riskmask.model.data.pictures import picture_hash
+from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.shards import write_shard
 from riskmask.model.evaluate.judged import RegionTable

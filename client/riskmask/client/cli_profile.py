@@ -53,6 +53,14 @@ def profile(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write [NAME.json here].")
     ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder in which what was measured is kept, so that a run that was cut off goes "
+            "on and pictures can be added; empty it when the codec itself has changed "
+            "[NAME.run beside the file]."
+        ),
+    ] = None,
 ) -> None:
     """Fit a profile for a codec of your own, and say what it gained.
 
@@ -63,10 +71,12 @@ def profile(
     values = _numbers(qualities)
     name = name or _default_name(plugin)
     out = out or Path(f"{name}.json")
+    run = run or out.with_suffix(".run")
     try:
         from riskmask.model.profiling.fit import FitError, fit
         from riskmask.model.profiling.plugin import Plugin, PluginError
         from riskmask.model.profiling.profile_file import Identity, report, write_profile
+        from riskmask.model.runs import RunError
         from riskmask.model.runtime.errors import AssetError
         from riskmask.model.runtime.profiles import NAME, packaged_profiles
     except ModuleNotFoundError as missing:
@@ -81,7 +91,7 @@ def profile(
         paths = collect(images)
         _check_pictures(paths)
         try:
-            fitted = fit(_measure(Plugin.load(plugin), paths, values, model))
+            fitted = fit(_measure(Plugin.load(plugin), paths, values, model, run))
             identity = Identity(
                 name=name,
                 codec=codec or plugin,
@@ -95,7 +105,7 @@ def profile(
                 ),
             )
             write_profile(fitted, identity, out)
-        except (PluginError, FitError, AssetError) as error:
+        except (PluginError, FitError, AssetError, RunError) as error:
             fail(str(error))
     for line in report(fitted, len(paths)):
         typer.echo(line)
@@ -112,11 +122,15 @@ def _check_pictures(paths: Sequence[Path]) -> None:
 
 
 def _measure(
-    plugin: Plugin, paths: Sequence[Path], qualities: Sequence[float], model: Path | None
+    plugin: Plugin,
+    paths: Sequence[Path],
+    qualities: Sequence[float],
+    model: Path | None,
+    run: Path,
 ) -> Measurement:
     from riskmask.model.annotators.text import TextAnnotator
     from riskmask.model.profiling.found_text import FoundText
-    from riskmask.model.profiling.measure import measure
+    from riskmask.model.profiling.measure import Measuring
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.runtime.weights import find_weights
 
@@ -128,7 +142,8 @@ def _measure(
                 fail(f"{path}: {error}")
 
     predictor = Predictor(model or find_weights("detector").path)
-    return measure(plugin, pictures(), qualities, predictor, FoundText(), TextAnnotator())
+    measuring = Measuring(plugin, qualities, predictor, FoundText(), TextAnnotator())
+    return measuring.measure(pictures(), run)
 
 
 def _numbers(text: str) -> list[float]:

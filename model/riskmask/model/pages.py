@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +29,6 @@ def render_page(package: str, **content: object) -> str:
         trim_blocks=True,
     )
     return environment.get_template("page.html").render(**content) + "\n"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def drawing_axes(across: str, up: str) -> tuple[Figure, Axes]:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from riskmask.model.runtime.weights import MANIFEST
+from riskmask.model.whole_file import write_whole
 
 
 def register(role: str, path: Path, name: str) -> None:
@@ -22,9 +23,7 @@ def register(role: str, path: Path, name: str) -> None:
     before = manifest.get(role, {}).get("file")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest[role] = {"file": path.name, "sha256": digest, "name": name}
-    partial = manifest_path.with_suffix(".partial")
-    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    partial.replace(manifest_path)
+    write_whole(manifest_path, json.dumps(manifest, indent=2) + "\n")
     if before and before != path.name:
         replaced = path.parent / before
         replaced.unlink(missing_ok=True)

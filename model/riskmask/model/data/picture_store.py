@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from riskmask.model.corpus import Corpus
-from riskmask.model.data.pictures import Pictures, picture_hash
+from riskmask.model.data.picture_hash import picture_hash
+from riskmask.model.data.pictures import Pictures
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError
 

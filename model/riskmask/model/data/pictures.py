@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.corpus import (
@@ -216,8 +212,3 @@ class Pictures:
     def _grounds(self) -> list[Path]:
         found = self._corpus.select(self._side, categories=("photo",), permissive=self._permissive)
         return [image.path for image in found]
-
-
-def picture_hash(image: NDArray[np.uint8]) -> str:
-    """SHA-256 of a picture's pixels, (H, W, 3) uint8 RGB, in rows."""
-    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()

@@ -11,6 +11,7 @@ from typing import cast
 from riskmask.model.codecs import classic_codec
 from riskmask.model.corpus import Side
 from riskmask.model.data.shards import LabelsError
+from riskmask.model.whole_file import write_whole
 
 FILE = "recipe.json"
 # What folders from before recipes held the coders' words were made with, where that has changed.
@@ -61,9 +62,7 @@ class Recipe:
                     "name another folder, or ask for the same"
                 )
             return
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Recipe:

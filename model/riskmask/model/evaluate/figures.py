@@ -12,7 +12,7 @@ import numpy as np
 from riskmask.model.evaluate.groups import Group
 from riskmask.model.evaluate.precision import own_and_best
 from riskmask.model.evaluate.report import Report
-from riskmask.model.pages import write_whole
+from riskmask.model.whole_file import write_whole
 
 COLUMNS = ("codec", "pictures", "level", "regions", "figure", "method", "value", "low", "high")
 

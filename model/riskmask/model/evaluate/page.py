@@ -18,8 +18,9 @@ from riskmask.model.evaluate.groups import Group
 from riskmask.model.evaluate.judged import Scores, region_table
 from riskmask.model.evaluate.precision import Row, own_and_best
 from riskmask.model.evaluate.report import Report
-from riskmask.model.pages import render_page, write_whole
+from riskmask.model.pages import render_page
 from riskmask.model.runtime.safe_text_height import SafeTextHeight
+from riskmask.model.whole_file import write_whole
 
 EXHIBITS = 8  # of each sort
 

@@ -13,7 +13,7 @@ from riskmask.model.evaluate.groups import FEWEST, Group, Part
 from riskmask.model.evaluate.precision import Row, own_and_best
 from riskmask.model.evaluate.rates import RateErrors
 from riskmask.model.evaluate.safety import Figure
-from riskmask.model.pages import write_whole
+from riskmask.model.whole_file import write_whole
 
 _METHOD = [
     "A level is contested where 20 to 60% of the judged regions change. Average precision (AP) of",

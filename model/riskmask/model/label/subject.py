@@ -12,7 +12,7 @@ from riskmask.model.annotators.base import Annotator, Examination, RegionExamina
 from riskmask.model.codecs.classic import ClassicCodec, Ladder, Rung
 from riskmask.model.codecs.learned import LearnedCodec
 from riskmask.model.data.items import Picture
-from riskmask.model.data.pictures import picture_hash
+from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.levels import ANCHORS
 
 

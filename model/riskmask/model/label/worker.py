@@ -17,8 +17,8 @@ from riskmask.model.codecs.base import Codec
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.data.items import Picture
 from riskmask.model.data.label_rows import LabelRow
+from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.picture_store import PICTURES, keep_picture
-from riskmask.model.data.pictures import picture_hash
 from riskmask.model.data.shards import LabelsError, write_shard
 from riskmask.model.label.faces import ConfirmedFaces
 from riskmask.model.label.factory import Factory

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from riskmask.model.codecs.base import Codec
-from riskmask.model.pages import render_page, write_whole
+from riskmask.model.pages import render_page
 from riskmask.model.prevalence.answers import sharp_but_wrong, small_text, worst_codec
 from riskmask.model.prevalence.figures import share_over_feature, share_over_rate
 from riskmask.model.prevalence.gallery import exhibits, worst_of_kind
 from riskmask.model.prevalence.influence import RANGES, share_by_feature
 from riskmask.model.prevalence.shares import prevalence, right_in_classics
 from riskmask.model.prevalence.tables import Tables
+from riskmask.model.whole_file import write_whole
 
 KINDS = ("amplitude", "geometry", "shape")
 EXHIBITS = 6  # of each kind

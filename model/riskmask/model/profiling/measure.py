@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.base import KnownRegion, RegionAnnotator
+from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.planes import rasterise
 from riskmask.model.levels import ANCHORS
 from riskmask.model.profiling.plugin import Plugin
+from riskmask.model.runs import Lines, hold_to
 from riskmask.model.runtime.peak import SMALLEST_REGION, peak_risk
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
@@ -48,70 +52,156 @@ class Measurement:
     peak: NDArray[np.float64]
 
 
-def measure(
-    plugin: Plugin,
-    images: Iterable[NDArray[np.uint8]],
-    qualities: Sequence[float],
-    predictor: Predictor,
-    find: Finder,
-    annotator: RegionAnnotator,
-) -> Measurement:
-    """Code every picture at every quality and judge its regions.
+@dataclass(frozen=True)
+class Measured:
+    """One picture of a measurement, R of whose regions are judged.
+
+    Attributes:
+        picture: SHA-256 of its pixels.
+        bpp: at the Q qualities.
+        predicted, peak: (8,) as in :class:`Measurement`.
+        risk: (R, 8).
+        changed, grave: (Q, R).
+    """
+
+    picture: str
+    bpp: tuple[float, ...]
+    predicted: tuple[float, ...]
+    peak: tuple[float, ...]
+    risk: tuple[tuple[float, ...], ...]
+    changed: tuple[tuple[bool, ...], ...]
+    grave: tuple[tuple[bool, ...], ...]
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """What it is about."""
+        return (self.picture,)
+
+
+class Measuring:
+    """Codes pictures at every quality and judges their regions.
 
     Args:
         plugin: the codec.
-        images: (H, W, 3) uint8 RGB each.
         qualities: in the codec's own terms.
         predictor: the detector.
         find: says what is in a picture.
         annotator: judges it.
-
-    Raises:
-        PluginError: the codec fails.
     """
-    bpp: list[list[float]] = []
-    predicted: list[NDArray[np.float64]] = []
-    peaks: list[list[float]] = []
-    verdicts: list[tuple[int, int, NDArray[np.float64], bool, bool]] = []
-    for row, image in enumerate(images):
-        prediction = predictor.predict(image)
-        predicted.append(prediction.rate.astype(np.float64).mean(axis=(1, 2)))
-        peaks.append(_peaks(prediction))
-        regions = find(image)
-        examination = annotator.examine(image, regions)
+
+    def __init__(
+        self,
+        plugin: Plugin,
+        qualities: Sequence[float],
+        predictor: Predictor,
+        find: Finder,
+        annotator: RegionAnnotator,
+    ) -> None:
+        self._plugin = plugin
+        self._qualities = tuple(qualities)
+        self._predictor = predictor
+        self._find = find
+        self._annotator = annotator
+
+    def measure(self, images: Iterable[NDArray[np.uint8]], run: Path | None = None) -> Measurement:
+        """Every picture once.
+
+        Args:
+            images: (H, W, 3) uint8 RGB each.
+            run: folder in which each picture's measurement is kept as soon as it is there, and
+                from which those of a run that was cut off are taken; None for none.
+
+        Raises:
+            PluginError: the codec fails.
+            RunError: the folder holds a run of another codec, another detector or other qualities.
+        """
+        kept: Lines[Measured] | None = None
+        if run is not None:
+            run.mkdir(parents=True, exist_ok=True)
+            hold_to(
+                run,
+                {
+                    "codec": self._plugin.name,
+                    "qualities": list(self._qualities),
+                    "detector": self._predictor.sha256,
+                },
+            )
+            kept = Lines(run / "pictures.jsonl", _read)
+        rows: list[Measured] = []
+        for image in images:
+            picture = picture_hash(image)
+            row = kept.get(picture) if kept else None
+            if row is None:
+                row = self._picture(picture, image)
+                if kept:
+                    kept.add(row)
+            rows.append(row)
+        return _joined(self._qualities, rows)
+
+    def _picture(self, picture: str, image: NDArray[np.uint8]) -> Measured:
+        prediction = self._predictor.predict(image)
+        regions = self._find(image)
+        examination = self._annotator.examine(image, regions)
         grid = prediction.risk.shape[1], prediction.risk.shape[2]
-        risks = {
-            index: _risk_inside(prediction.risk, rasterise(regions[index].polygon, grid) > 0)
-            for index in examination.judged
-        }
-        bpp.append([])
-        for column, quality in enumerate(qualities):
-            coded = plugin.run(image, quality)
-            bpp[-1].append(coded.bpp)
-            found = examination.judge(coded.image) if risks else {}
-            verdicts += [
-                (row, column, risk, index in found, index in found and found[index].high_impact)
-                for index, risk in risks.items()
-            ]
+        judged = list(examination.judged)
+        bpp, changed, grave = [], [], []
+        for quality in self._qualities:
+            coded = self._plugin.run(image, quality)
+            bpp.append(coded.bpp)
+            found = examination.judge(coded.image) if judged else {}
+            changed.append(tuple(i in found for i in judged))
+            grave.append(tuple(i in found and found[i].high_impact for i in judged))
+        return Measured(
+            picture=picture,
+            bpp=tuple(bpp),
+            predicted=tuple(prediction.rate.astype(np.float64).mean(axis=(1, 2)).tolist()),
+            peak=_peaks(prediction),
+            risk=tuple(
+                _risk_inside(prediction.risk, rasterise(regions[i].polygon, grid) > 0)
+                for i in judged
+            ),
+            changed=tuple(changed),
+            grave=tuple(grave),
+        )
+
+
+def _read(content: dict[str, Any]) -> Measured:
+    def tuples(value: Any) -> Any:
+        return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+    return Measured(**{name: tuples(value) for name, value in content.items()})
+
+
+def _joined(qualities: Sequence[float], rows: Sequence[Measured]) -> Measurement:
+    """What was measured of all pictures; verdicts picture by picture, and in each by quality."""
+    verdicts = [
+        (index, column, risk, changed, grave)
+        for index, row in enumerate(rows)
+        for column in range(len(qualities))
+        for risk, changed, grave in zip(
+            row.risk, row.changed[column], row.grave[column], strict=True
+        )
+    ]
     pictures, columns, risk, changed, grave = zip(*verdicts, strict=True) if verdicts else ([],) * 5
     return Measurement(
         qualities=np.asarray(qualities, dtype=np.float64),
-        bpp=np.asarray(bpp),
-        predicted=np.asarray(predicted),
+        bpp=np.asarray([row.bpp for row in rows]),
+        predicted=np.asarray([row.predicted for row in rows]),
         picture=np.asarray(pictures, dtype=np.intp),
         quality=np.asarray(columns, dtype=np.intp),
         risk=np.asarray(risk, dtype=np.float64).reshape(len(verdicts), ANCHORS),
         changed=np.asarray(changed, dtype=bool),
         grave=np.asarray(grave, dtype=bool),
-        peak=np.asarray(peaks, dtype=np.float64),
+        peak=np.asarray([row.peak for row in rows], dtype=np.float64),
     )
 
 
-def _peaks(prediction: Prediction) -> list[float]:
+def _peaks(prediction: Prediction) -> tuple[float, ...]:
     size = prediction.width, prediction.height
     planes = prediction.risk.astype(np.float32)
-    return [peak_risk(plane, SMALLEST_REGION, *size) for plane in planes]
+    return tuple(peak_risk(plane, SMALLEST_REGION, *size) for plane in planes)
 
 
-def _risk_inside(risk: NDArray[np.float16], cells: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return np.asarray(np.percentile(risk[:, cells].astype(np.float64), PERCENTILE, axis=1))
+def _risk_inside(risk: NDArray[np.float16], cells: NDArray[np.bool_]) -> tuple[float, ...]:
+    inside = np.percentile(risk[:, cells].astype(np.float64), PERCENTILE, axis=1)
+    return tuple(inside.tolist())

@@ -38,9 +38,9 @@ def frontier(
     """
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.data.training_set import REFERENCE, load_folders
-    from riskmask.model.pages import write_whole
     from riskmask.model.train.detector import DetectorTraining
     from riskmask.model.train.frontier import frontier_svg, measure_candidates, train_candidates
+    from riskmask.model.whole_file import write_whole
 
     try:
         folders = labels or [Path("runs/labels")]

@@ -64,8 +64,8 @@ def hints(
     """Code pictures with hints of four kinds at equal bytes, and measure what meaning survives."""
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.encoders.errors import EncoderError
+    from riskmask.model.runs import RunError
     from riskmask.model.runtime.errors import AssetError
-    from riskmask.server.closed_loop.errors import RunError
     from riskmask.server.closed_loop.loop import Setting, close_the_loop
 
     setting = Setting(

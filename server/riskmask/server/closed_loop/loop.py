@@ -18,12 +18,12 @@ from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
 from riskmask.model.data.items import SCENES
 from riskmask.model.data.pictures import Pictures
+from riskmask.model.runs import file_hash, text_hash
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.figures import hindsights, summarise
-from riskmask.server.closed_loop.lines import file_hash, text_hash
 from riskmask.server.closed_loop.maps import scorers
 from riskmask.server.closed_loop.page import make_sections, write_page
 from riskmask.server.closed_loop.pairs import contrasts, draw, extremes

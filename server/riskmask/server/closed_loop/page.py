@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from riskmask.model.pages import drawing_axes, render_page, svg, write_whole
+from riskmask.model.pages import drawing_axes, render_page, svg
+from riskmask.model.whole_file import write_whole
 from riskmask.server.closed_loop.figures import Case
 from riskmask.server.closed_loop.maps import METHODS
 from riskmask.server.closed_loop.pairs import Pair

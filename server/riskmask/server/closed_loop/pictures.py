@@ -14,7 +14,8 @@ from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.corpus import Corpus
 from riskmask.model.data.items import Picture
 from riskmask.model.data.label_rows import LabelRow
-from riskmask.model.data.pictures import Pictures, picture_hash
+from riskmask.model.data.picture_hash import picture_hash
+from riskmask.model.data.pictures import Pictures
 from riskmask.model.data.planes import rasterise
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, read_rows

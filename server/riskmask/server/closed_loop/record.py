@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from riskmask.server.closed_loop.lines import Lines, hold_to
+from riskmask.model.runs import Lines, hold_to
 from riskmask.server.closed_loop.sizes import ChosenSize, Coded
 from riskmask.server.closed_loop.witnesses import Judgement
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 
-from riskmask.model.pages import write_whole
+from riskmask.model.whole_file import write_whole
 from riskmask.server.closed_loop.figures import Case, Estimate, Hindsight, Outcome
 from riskmask.server.closed_loop.maps import DETECTORS, RISKMASK, UNIFORM
 

@@ -22,7 +22,7 @@ from PIL import Image
 from riskmask.model.annotators.base import KnownRegion
 from riskmask.model.annotators.recogniser import Recogniser, comparable, crop_polygon
 from riskmask.model.annotators.text import SURE
-from riskmask.server.closed_loop.errors import RunError
+from riskmask.model.runs import RunError
 
 MARGIN = 0.25  # around a line, of its height
 TALL = 48  # pixels that a lower line is enlarged to, which tesseract's network was made for

@@ -20,11 +20,11 @@ from riskmask.model.data.labelled import Labelled, read_labelled
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.label.worker import make_annotators
 from riskmask.model.levels import ANCHORS
+from riskmask.model.runs import text_hash
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server.closed_loop.coding import Coder
-from riskmask.server.closed_loop.lines import text_hash
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
 from riskmask.server.decision_bench.answers import Answer, Counsel
 from riskmask.server.decision_bench.coding import (

@@ -60,8 +60,8 @@ def decisions(
     """Hold each decision against what becomes of the picture when it is coded so."""
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.encoders.errors import EncoderError
+    from riskmask.model.runs import RunError
     from riskmask.model.runtime.errors import AssetError
-    from riskmask.server.closed_loop.errors import RunError
     from riskmask.server.decision_bench.bench import Setting, hold_decisions_to_account
 
     setting = Setting(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from riskmask.model.pages import write_whole
+from riskmask.model.whole_file import write_whole
 from riskmask.server.decision_bench.cohort import Cohort, Mask, Share
 from riskmask.server.decision_bench.figures import Figure, Measured, Predicted, Swept
 from riskmask.server.engine.values import Decision

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from riskmask.server.closed_loop.lines import Lines, hold_to
+from riskmask.model.runs import Lines, hold_to
 from riskmask.server.decision_bench.answers import Answer
 from riskmask.server.decision_bench.jury import Outcome
 

@@ -9,8 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from riskmask.model.pages import write_whole
-from riskmask.server.closed_loop.errors import RunError
+from riskmask.model.whole_file import write_whole
+
+
+class RunError(RuntimeError):
+    """A run cannot be begun or gone on with; the message says what to do."""
 
 
 class Placed(Protocol):
@@ -81,7 +84,7 @@ def hold_to(folder: Path, made_with: Mapping[str, Any]) -> None:
     other = sorted(n for n in names if before.get(n) != made_with.get(n))
     if other:
         raise RunError(
-            f"{folder} holds a run with another {', '.join(other)}; name another folder "
+            f"{folder} holds a run that differs in {', '.join(other)}; name another folder "
             "with --run, or ask for the same"
         )
 
