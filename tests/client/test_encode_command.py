@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+
+from riskmask.server.engine.decode import decode
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -23,6 +25,20 @@ def portrait(tmp_path: Path) -> Path:
     path = tmp_path / "portrait.png"
     part.save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def profile_of_exchanged_colours() -> bytes:
+    """sRGB with the colorants of red and blue exchanged, under another name (ICC.1, 7.2)."""
+    content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    entries = {}
+    for index in range(int.from_bytes(content[128:132], "big")):
+        start = 132 + 12 * index
+        entries[bytes(content[start : start + 4])] = slice(start + 4, start + 8)
+    red, blue = entries[b"rXYZ"], entries[b"bXYZ"]
+    content[red], content[blue] = content[blue], content[red]
+    other = bytes(content).replace(b"sRGB", b"xRGB")
+    return other.replace("sRGB".encode("utf-16-be"), "xRGB".encode("utf-16-be"))
 
 
 def test_a_jpeg_of_a_size_that_pillow_opens(riskmask: Any, portrait: Path, tmp_path: Path) -> None:
@@ -57,6 +73,22 @@ def test_a_policy_that_no_server_knows_is_told(
     assert not out.exists()
 
 
+def test_what_is_encoded_is_what_the_engine_looks_at(
+    riskmask: Any, profile_of_exchanged_colours: bytes, tmp_path: Path
+) -> None:
+    picture, out = tmp_path / "wide.png", tmp_path / "out.jpg"
+    Image.new("RGB", (64, 64), (220, 40, 40)).save(
+        picture, icc_profile=profile_of_exchanged_colours
+    )
+    done = riskmask("encode", picture, "-o", out, "--for", "jpeg", "--bytes", 4000, "--uniform")
+    assert done.returncode == 0, done.stderr
+    assert "its colour profile was converted to sRGB" in done.stdout
+    looked_at = decode(picture.read_bytes()).pixels[32, 32].astype(int)
+    assert looked_at[2] > looked_at[0] + 100
+    with Image.open(out) as opened:
+        np.testing.assert_allclose(opened.convert("RGB").getpixel((32, 32)), looked_at, atol=3)
+
+
 @pytest.mark.slow
 def test_the_hint_makes_another_file(riskmask: Any, portrait: Path, tmp_path: Path) -> None:
     decoded = []
@@ -80,7 +112,10 @@ def test_the_hint_makes_another_file(riskmask: Any, portrait: Path, tmp_path: Pa
         (("--for", "x264", "-o", "a.jpg", "--bpp", 1), "x264 writes .mp4, .h264, .264"),
         (("--for", "x264", "-o", "a.mp4"), "--bytes or --bpp, one of them"),
         (("--for", "x264", "-o", "a.mp4", "--bpp", 1, "--bytes", 9), "one of them"),
-        (("--for", "jpeg", "-o", "a.jpg", "--bytes", 0), "must be over 0"),
+        (("--for", "jpeg", "-o", "a.jpg", "--bytes", 0), "must be finite and over 0"),
+        (("--for", "jpeg", "-o", "a.jpg", "--bpp", "nan"), "must be finite and over 0"),
+        (("--for", "jpeg", "-o", "a.jpg", "--bpp", "inf"), "must be finite and over 0"),
+        (("--for", "jpeg", "-o", "none/a.jpg", "--bpp", 1), "there is no folder none"),
         (("--for", "jpeg", "-o", "a.jpg", "--bytes", 99, "--uniform"), "jpeg needs at least"),
     ],
 )

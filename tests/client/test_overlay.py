@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from PIL import Image
 from riskmask.client import Analysis, Client, Decision, FakeTransport, Mask, MaskType
 from riskmask.client._outputs import risk_picture
 from riskmask.client._overlay import colour_of, draw_overlay, label, tint
+from riskmask.client._picture import load_for_display
 from riskmask.client._report import describe_jpeg
+from riskmask.server.engine.decode import decode
 from riskmask.v1 import riskmask_pb2 as pb
 
 
@@ -109,3 +112,24 @@ def test_a_jpeg_is_described_with_its_risk(analysis: Analysis) -> None:
     assert describe_jpeg(at_risk).endswith("bytes, not safe either")
     unseen = dataclasses.replace(analysis.jpeg, estimated_bytes=None, safe=None)
     assert describe_jpeg(unseen) == "quality 80, 4:2:0"
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0XX*\0\x08\0\0\0", b"Exif\0\0II"])
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_a_damaged_exif_block_does_not_cost_the_picture(
+    tmp_path: Path, suffix: str, exif: bytes
+) -> None:
+    path = tmp_path / f"damaged.{suffix}"
+    Image.new("RGB", (64, 48), (90, 20, 20)).save(path, exif=exif)
+    assert decode(path.read_bytes()).pixels.shape == (48, 64, 3)
+    assert load_for_display(path, 32).size == (32, 24)
+
+
+def test_what_cannot_be_shown_is_an_error_of_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.png"
+    Image.new("RGB", (64, 48)).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # of which Pillow opens twice as many
+    with pytest.raises(OSError, match=r"large\.png cannot be shown"):
+        load_for_display(path, 32)

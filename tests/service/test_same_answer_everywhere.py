@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +18,7 @@ from riskmask.client import (
     Client,
     DeadlineExceeded,
     Decision,
+    InternalError,
     InvalidImage,
     InvalidRequest,
     MaskType,
@@ -24,6 +28,8 @@ from riskmask.client import (
 )
 from riskmask.client._messages import to_message
 from riskmask.client._transport import Transport
+from riskmask.server import calls
+from riskmask.server.engine.job import Job
 
 EVERYTHING: Options = {
     "codec": "hyperprior",
@@ -164,6 +170,46 @@ async def test_a_deadline_that_passes_is_the_same_error_everywhere(
             with pytest.raises(DeadlineExceeded):
                 await other.analyze(png, timeout=1e-6)
             assert (await other.analyze(png)).image.width == 160
+
+
+async def test_a_cancelled_call_frees_the_engine_in_this_process(
+    png: bytes, detector_path: Path, profiles_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+    analyze = calls.analyze
+
+    def endless(engine: Any, request: Any, job: Job) -> Any:
+        begun.set()
+        try:
+            while True:
+                job.check()
+                time.sleep(0.01)
+        finally:
+            ended.set()
+
+    async with AsyncClient.local(model=detector_path, profiles=profiles_folder) as client:
+        monkeypatch.setattr(calls, "analyze", endless)
+        asked = asyncio.create_task(client.analyze(png, timeout=600))
+        await asyncio.to_thread(begun.wait, 60)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert await asyncio.to_thread(ended.wait, 60)
+        monkeypatch.setattr(calls, "analyze", analyze)
+        assert (await client.analyze(png)).image.width == 160
+
+
+def test_a_failure_in_this_process_is_told_and_not_left_to_a_log(
+    png: bytes, detector_path: Path, profiles_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        "\udc80".encode()  # raises an error that has a ``reason`` of its own
+
+    with Client.local(model=detector_path, profiles=profiles_folder) as client:
+        monkeypatch.setattr(calls, "analyze", fail)
+        with pytest.raises(InternalError, match="the engine failed: UnicodeEncodeError") as caught:
+            client.analyze(png)
+    assert caught.value.reason == "INTERNAL"
 
 
 async def test_a_closed_client_says_so_everywhere(

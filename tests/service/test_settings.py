@@ -69,6 +69,7 @@ def test_flags_go_over_the_environment_and_that_over_defaults(
         ("max_image_bytes", 73 << 20, "never fit into a message"),
         ("max_image_pixels", 0, "greater than or equal to 1"),
         ("max_image_side", 0, "greater than or equal to 1"),
+        ("max_image_side", 65_501, "less than or equal to 65500"),
         ("address", (), "at least one"),
         ("address", ("nowhere",), "HOST:PORT"),
         ("model", Path("absent.onnx"), "there is no file"),

@@ -17,13 +17,12 @@ from riskmask.server.engine.allocate import (
     Allocation,
     allocate,
     map_of_least_damage,
-    per_cell,
 )
 from riskmask.server.engine.lagrangian import expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import RegionSet, find_regions, has_region
 from riskmask.server.engine.risk import RiskCurves
-from riskmask.server.engine.squares import to_blocks
+from riskmask.server.engine.squares import per_cell, to_blocks
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
 Allocate = Callable[..., tuple[Allocation, RegionSet, RateCurves]]

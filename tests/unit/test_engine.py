@@ -30,6 +30,7 @@ from riskmask.server.engine.errors import (
 )
 from riskmask.server.engine.hint_formats.canonical import OCTAVES_PER_LEVEL
 from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE
+from riskmask.server.engine.hints import HINT_FORMATS
 from riskmask.server.engine.squares import highest_of
 from riskmask.server.engine.values import Analysis, AnalysisRequest, Mask, Policy, Target
 
@@ -149,7 +150,7 @@ def test_extreme_shapes_are_answered(
 ) -> None:
     pixels = np.full((height, width, 3), RED, np.uint8)
     analysis = engine.analyze(
-        AnalysisRequest(encode(pixels), masks=(Mask.RISK,), hint_formats=engine.hint_formats)
+        AnalysisRequest(encode(pixels), masks=(Mask.RISK,), hint_formats=tuple(HINT_FORMATS))
     )
     assert analysis.risk.shape == (-(-height // 4), -(-width // 4))
     assert analysis.jpeg.estimated_bytes > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.contract import OUTPUTS
 from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.tiles import Span, TileShape
 
 Pixels = NDArray[np.uint8]
 RED_DECAY = (1.0, 0.9, 0.75, 0.6, 0.45, 0.25, 0.1, 0.0)
@@ -113,3 +115,27 @@ def test_threads_can_be_chosen(detector_variant: Callable[..., Path]) -> None:
     assert Predictor(path).threads >= 1
     with pytest.raises(ValueError, match="threads"):
         Predictor(path, threads=0)
+
+
+def test_probabilities_stay_within_1_where_four_tiles_of_ones_meet(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ones(
+        image: Pixels, shape: TileShape, places: list[tuple[Span, Span]], *_: object
+    ) -> Iterator[tuple[tuple[Span, Span], dict[str, NDArray[np.float32]]]]:
+        for top, left in places:
+            yield (
+                (top, left),
+                {
+                    name: np.ones(
+                        (1, channels, top.length // stride, left.length // stride), np.float32
+                    )
+                    for name, (channels, stride) in OUTPUTS.items()
+                },
+            )
+
+    monkeypatch.setattr(predictor, "_answers", ones)
+    maps = predictor.predict(np.zeros((1500, 1500, 3), np.uint8))
+    for plane in (maps.risk, maps.content, maps.high_impact, maps.kind):
+        assert plane.max() == 1
+        assert plane.min() > 0.99

@@ -325,6 +325,8 @@ def test_the_server_knows_all_annotators_and_no_other() -> None:
 def test_files_that_are_not_what_they_must_be_are_named(tmp_path: Path, icons: Path) -> None:
     wrong = tmp_path / "yunet.onnx"
     wrong.write_bytes(b"no model")
+    with pytest.raises(AssetError, match=r"^face_detector: there is no such file"):
+        Verifier(AnnotatorFiles(face_detector=tmp_path / "none.onnx")).warm()
     with pytest.raises(AssetError, match=r"^face_detector: not YuNet's"):
         Verifier(AnnotatorFiles(face_detector=wrong)).warm()
     with pytest.raises(AssetError, match=r"^icons: the folder holds no FAMILY__NAME\.svg"):

@@ -102,7 +102,8 @@ class Connection:
         if size > self.max_message_bytes:
             raise LimitExceeded(
                 "MESSAGE_TOO_LARGE",
-                f"the request has {size} bytes and max_message_bytes is {self.max_message_bytes}",
+                f"the request has {size} bytes, of which max_message_bytes allows "
+                f"{self.max_message_bytes}; send smaller images, or raise both sides' limits",
             )
 
 

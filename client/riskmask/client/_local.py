@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from riskmask.client._channel import DEFAULT_MESSAGE_BYTES, closed
 from riskmask.client._errors import (
@@ -17,6 +17,9 @@ from riskmask.client._errors import (
     from_status,
 )
 from riskmask.v1 import riskmask_pb2 as pb
+
+if TYPE_CHECKING:
+    from riskmask.server.engine.job import Job
 
 T = TypeVar("T")
 
@@ -60,24 +63,28 @@ class LocalTransport:
                 "or name a server's address",
             ) from None
         self._calls = calls
-        self._new_job = Job
+        self.new_job = Job
         self._to_status = status.to_status
         self._engine = self._translated(partial(Engine.default, model=model, profiles=profiles))
         self._verifier = Verifier(AnnotatorFiles(face_detector, icons))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="riskmask-engine")
         self._closed = False
 
-    def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
+    def analyze(
+        self, request: pb.AnalyzeRequest, timeout: float, job: Job | None = None
+    ) -> pb.AnalyzeResponse:
         """The engine's answer for one image."""
-        job = self._new_job(timeout)
+        job = job or self.new_job(timeout)
         try:
             return self._within(partial(self._calls.analyze, self._engine, request, job), timeout)
         finally:
             job.abandon()  # a thread that still works for it stops at its next tile
 
-    def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
+    def verify(
+        self, request: pb.VerifyRequest, timeout: float, job: Job | None = None
+    ) -> pb.VerifyResponse:
         """The verifier's answer for one pair of images."""
-        job = self._new_job(timeout)
+        job = job or self.new_job(timeout)
         try:
             return self._within(partial(self._calls.verify, self._verifier, request, job), timeout)
         finally:
@@ -115,7 +122,10 @@ class LocalTransport:
         try:
             return call()
         except Exception as error:
-            raise from_status(self._to_status(error)) from error
+            status = self._to_status(error)
+            if status.reason == "INTERNAL":  # what a server would write in its log
+                status.message = f"the engine failed: {type(error).__name__}: {error}"
+            raise from_status(status) from error
 
 
 class AsyncLocalTransport:
@@ -132,11 +142,19 @@ class AsyncLocalTransport:
 
     async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The engine's answer for one image."""
-        return await asyncio.to_thread(self._transport.analyze, request, timeout)
+        job = self._transport.new_job(timeout)
+        try:
+            return await asyncio.to_thread(self._transport.analyze, request, timeout, job)
+        finally:
+            job.abandon()  # who cancels this call must not keep the engine from others
 
     async def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
         """The verifier's answer for one pair of images."""
-        return await asyncio.to_thread(self._transport.verify, request, timeout)
+        job = self._transport.new_job(timeout)
+        try:
+            return await asyncio.to_thread(self._transport.verify, request, timeout, job)
+        finally:
+            job.abandon()
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the engine can do."""

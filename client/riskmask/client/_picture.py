@@ -15,13 +15,16 @@ def load_for_display(path: Path, longest: int) -> Image.Image:
     Raises:
         OSError: it cannot be read.
     """
-    with warnings.catch_warnings():
-        # the engine has accepted its size by now
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as opened:
-            opened.draft("RGB", (longest, longest))  # JPEG alone: decodes at a reduced scale
-            opened.load()
-            upright = ImageOps.exif_transpose(opened)
+    try:
+        with warnings.catch_warnings():
+            # the engine has accepted its size by now
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                opened.draft("RGB", (longest, longest))  # JPEG alone: decodes at a reduced scale
+                opened.load()
+                upright = _upright(opened)
+    except (Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise OSError(f"{path} cannot be shown: {error}") from error
     if upright.mode.startswith("I;16"):
         upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
     if upright.has_transparency_data:
@@ -31,3 +34,10 @@ def load_for_display(path: Path, longest: int) -> Image.Image:
     picture = upright.convert("RGB")
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return picture
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # noqa: BLE001 - a damaged EXIF block must not cost the picture
+        return picture

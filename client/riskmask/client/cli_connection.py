@@ -14,6 +14,7 @@ from riskmask.client import Client, RiskmaskError
 from riskmask.client._report import printable
 
 FAILED: Final = 2
+MOST_BYTES: Final = 1 << 30  # of a message; a server says itself what it takes
 
 Address = Annotated[
     str | None,
@@ -130,7 +131,7 @@ def connect(
     if any(path is not None for path in local.values()):
         options = " and ".join(f"--{name.replace('_', '-')}" for name in local)
         fail(f"{options} are for a run without --address; the server has its own")
-    return Client(address, timeout=timeout, **credentials.arguments())
+    return Client(address, timeout=timeout, max_message_bytes=MOST_BYTES, **credentials.arguments())
 
 
 @contextmanager

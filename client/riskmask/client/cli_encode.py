@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import numpy as np
 import typer
 
 from riskmask.client._messages import Options
 from riskmask.client._outputs import write_atomically
-from riskmask.client._picture import load_for_display
 from riskmask.client.cli import app
 from riskmask.client.cli_connection import (
     Address,
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
     from riskmask.client import Analysis, Client
     from riskmask.model.encoders.base import Encoder
 
-WHOLE: Final = 1 << 20  # pixels of a side that nothing is reduced to
+MOST_BYTES: Final = 1 << 30  # of the image; the service that is asked has limits of its own
+MOST_PIXELS: Final = 1 << 28
 
 
 @app.command()
@@ -63,10 +63,12 @@ def encode(
     """Encode a still at a size, as close under it as the encoder's quantiser allows."""
     if (size_bytes is None) == (bpp is None):
         fail("say how large the file may be: --bytes or --bpp, one of them")
-    if (size_bytes or bpp or 0) <= 0:
-        fail("--bytes and --bpp must be over 0")
+    if not 0 < (size_bytes or bpp or 0) < math.inf:
+        fail("--bytes and --bpp must be finite and over 0")
     from riskmask.model.encoders import find_encoder
     from riskmask.model.encoders.errors import EncoderError
+    from riskmask.server.engine.decode import LONGEST_SIDE, Limits, decode
+    from riskmask.server.engine.errors import EngineError
 
     try:
         with errors_on_one_line():
@@ -76,7 +78,11 @@ def encode(
                 fail(f"{target} writes {', '.join(encoder.suffixes)}; name {out} so")
             if out.resolve() == image.resolve():
                 fail(f"{out} is the image itself; choose another file with -o")
-            pixels, lines = np.asarray(load_for_display(image, WHOLE)), []
+            if not out.parent.is_dir():
+                fail(f"there is no folder {out.parent}; make it, or name another file with -o")
+            # By the service's own decoder, or it would speak of other pixels than are encoded.
+            decoded = decode(image.read_bytes(), Limits(MOST_BYTES, MOST_PIXELS, LONGEST_SIDE))
+            pixels, lines = decoded.pixels, [f"{image.name}: {n}" for n in decoded.facts.notes]
             height, width = pixels.shape[:2]
             asked = size_bytes if size_bytes is not None else int((bpp or 0) * height * width / 8)
             encoded = encoder.encode(pixels, max(asked, 1), None, suffix)
@@ -95,7 +101,7 @@ def encode(
                     f"{MEANING[analysis.hints[0].effectiveness]}"
                 )
             write_atomically(out, lambda file: file.write(encoded.data))
-    except EncoderError as error:
+    except (EncoderError, EngineError) as error:
         fail(str(error))
     reached = len(encoded.data)
     share = 100 * reached / asked if asked else 100.0

@@ -82,6 +82,8 @@ def hints(
     ):
         if out.resolve() == image.resolve():
             fail(f"{out} is the image itself; choose another file with -o")
+        if not out.parent.is_dir():
+            fail(f"there is no folder {out.parent}; make it, or name another file with -o")
         analysis = analyze_for(client, image, target, target, options)
         [hint] = analysis.hints
         write_atomically(out, lambda file: file.write(hint.data))

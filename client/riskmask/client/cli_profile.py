@@ -13,7 +13,6 @@ from PIL import Image, UnidentifiedImageError
 from rich.progress import track
 
 from riskmask.client._inputs import collect
-from riskmask.client._picture import load_for_display
 from riskmask.client.cli import app
 from riskmask.client.cli_connection import Model, errors_on_one_line, fail
 
@@ -133,13 +132,17 @@ def _measure(
     from riskmask.model.profiling.measure import Measuring
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.runtime.weights import find_weights
+    from riskmask.server.engine.decode import decode
+    from riskmask.server.engine.errors import EngineError
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
         for path in track(paths, description="coding", transient=True):
             try:
-                yield np.asarray(load_for_display(path, LONGEST))
-            except (SyntaxError, ValueError) as error:
+                picture = Image.fromarray(decode(path.read_bytes()).pixels)
+            except EngineError as error:
                 fail(f"{path}: {error}")
+            picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
+            yield np.asarray(picture)
 
     predictor = Predictor(model or find_weights("detector").path)
     measuring = Measuring(plugin, qualities, predictor, FoundText(), TextAnnotator())

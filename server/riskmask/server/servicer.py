@@ -183,10 +183,14 @@ class RiskServicer(pb_grpc.RiskServiceServicer):
         queue = translate.to_priority(priority)
         record.priority, job.priority = queue.name.lower(), queue
         try:
-            async with asyncio.timeout(allowed):
+            async with asyncio.timeout(allowed) as clock:
                 response = await self._pool.run(work, queue, patient=patient, places=places)
         except TimeoutError:
-            raise ExpiredError(f"no answer within {max(allowed, 0.0):.3g} s") from None
+            if not clock.expired():  # what worked has raised one of its own
+                raise
+            raise ExpiredError(
+                f"no answer within {max(allowed, 0.0):.3g} s; allow more, or send less"
+            ) from None
         finally:
             job.abandon()  # a thread that still works for it stops at its next step
         size, limit = response.ByteSize(), self._settings.max_message_bytes

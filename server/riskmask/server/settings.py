@@ -23,7 +23,7 @@ from riskmask.model.runtime.cpus import available_cpus
 from riskmask.model.runtime.tile_batches import LARGEST_BATCH
 from riskmask.server.addresses import Address, parse_address
 from riskmask.server.decoding.memory import memory_for
-from riskmask.server.engine.decode import DEFAULT_LIMITS, Limits
+from riskmask.server.engine.decode import DEFAULT_LIMITS, LONGEST_SIDE, Limits
 from riskmask.server.environment import PREFIX, strangers
 from riskmask.server.errors import StartError
 
@@ -120,7 +120,7 @@ class ServerSettings(BaseSettings):
     max_seconds: float = Field(default=120.0, gt=0, le=3600, allow_inf_nan=False)
     max_image_bytes: int = Field(default=DEFAULT_LIMITS.max_bytes, ge=1, le=1024 * MIB)
     max_image_pixels: int = Field(default=DEFAULT_LIMITS.max_pixels, ge=1, le=1_000_000_000)
-    max_image_side: int = Field(default=DEFAULT_LIMITS.max_side, ge=1, le=1_000_000)
+    max_image_side: int = Field(default=DEFAULT_LIMITS.max_side, ge=1, le=LONGEST_SIDE)
     decode_processes: int = Field(default=0, ge=0, le=256)
     decode_memory_bytes: int | None = Field(default=None, ge=1)
     max_message_bytes: int = Field(default=72 * MIB, ge=MIB, le=1024 * MIB)

@@ -36,6 +36,7 @@ class Row:
     message: str | None = None
 
 
+_OWN: Final = (engine.EngineError, service.ServiceError)  # whose reasons are ours
 _INVALID: Final = grpc.StatusCode.INVALID_ARGUMENT
 _EXHAUSTED: Final = grpc.StatusCode.RESOURCE_EXHAUSTED
 _INTERNAL: Final = grpc.StatusCode.INTERNAL
@@ -72,7 +73,9 @@ TABLE: Final[dict[type[BaseException], Row]] = {
     ModelError: Row(_INTERNAL, "MODEL_FAILED"),
     AssetError: Row(_INTERNAL, "ASSET_UNUSABLE"),
     MemoryError: Row(
-        _EXHAUSTED, "OUT_OF_MEMORY", "the server has not enough memory for this image"
+        _EXHAUSTED,
+        "OUT_OF_MEMORY",
+        "the server has not enough memory for this image; send it smaller or in parts",
     ),
     Exception: Row(_INTERNAL, "INTERNAL", "the server failed on this request; its log says why"),
 }
@@ -86,7 +89,7 @@ def to_status(error: Exception) -> pb.Status:
     retry: float | None = getattr(error, "retry_seconds", None)
     status = pb.Status(
         code=row.code.value[0],
-        reason=getattr(error, "reason", row.reason),
+        reason=error.reason if isinstance(error, _OWN) else row.reason,
         message=row.message or str(error),
     )
     if retry is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any
 
 from riskmask.server.engine import values
 from riskmask.server.engine.policy import PRESETS
@@ -12,8 +12,6 @@ from riskmask.server.errors import InvalidRequest
 from riskmask.server.pool import Priority
 from riskmask.server.translate_raw import to_raw_image
 from riskmask.v1 import riskmask_pb2 as pb
-
-E = TypeVar("E", bound=Enum)
 
 DEFAULT_PRESET = "balanced"
 

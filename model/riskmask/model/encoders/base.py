@@ -53,7 +53,7 @@ class Encoder(Protocol):
     def encode(
         self, image: NDArray[np.uint8], size_bytes: int, hint: bytes | None, suffix: str
     ) -> Encoded:
-        """The finest file of at most that size.
+        """The largest file of at most that size, of two as large the finer.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -72,7 +72,7 @@ class Encoder(Protocol):
 def finest_within(
     encode: Callable[[int], bytes], settings: int, size_bytes: int, encoder: str
 ) -> tuple[int, bytes]:
-    """The finest of numbered settings whose file is at most so large, by bisection.
+    """The largest file of numbered settings that is at most so large, by bisection.
 
     Sizes rise with the setting but for small steps back, which an encoder's own decisions make;
     so the neighbours of what bisection finds are looked at too.

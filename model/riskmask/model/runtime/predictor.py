@@ -122,6 +122,9 @@ class Predictor:
             blend(whole.content, maps["content"][0], top, left, RISK_STRIDE)
             blend(whole.high_impact, maps["high_impact"][0, 0], top, left, RISK_STRIDE)
             blend(whole.kind, maps["kind"][0], top, left, RISK_STRIDE)
+        if len(places) > 1:  # weights that add up to 1 may exceed it by a rounding of float16
+            for probability in (whole.risk, whole.content, whole.high_impact, whole.kind):
+                np.minimum(probability, np.float16(1), out=probability)
         return whole
 
     def _answers(

@@ -18,16 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.runtime.components import Components
-from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.engine.lagrangian import TOLERANCE, expected_damage, least_damage
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.regions import cell_safe_levels, has_region
 from riskmask.server.engine.risk import RiskCurves
-from riskmask.server.engine.squares import BLOCK, highest_of, to_blocks
+from riskmask.server.engine.squares import BLOCK, CELLS, highest_of, per_cell, to_blocks
 from riskmask.server.engine.values import Policy, ResolvedTarget
 
-CELLS = RATE_STRIDE // RISK_STRIDE
 BISECTIONS = 24  # a level to within 1e-6
 
 
@@ -228,8 +226,3 @@ def _background_level(
             low = middle
     # Stored as float32, which must not round up past the budget.
     return float(np.nextafter(np.float32(low), np.float32(coarsest)))
-
-
-def per_cell(levels: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """(h, w) level of each cell of 4x4 pixels, of (R, C) levels per block."""
-    return levels.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[: shape[0], : shape[1]]

@@ -29,6 +29,8 @@ class Evidence:
         at_risk: whether the image, coded as asked, is at risk: by its regions, or because an error
             somewhere in it is as likely as the limit or likelier.
         limit: of the probability of an error; None where the regions alone decide.
+        hints_suffice: whether the image is not at risk when every hint of the answer is followed;
+            of an answer without hints, when the allocation is.
         safe_bpp: the lowest at which the image is not at risk, None where it is at every level.
         damage: predicted in each way.
     """
@@ -39,6 +41,7 @@ class Evidence:
     at_risk: bool
     limit: float | None
     allocation: Allocation
+    hints_suffice: bool
     safe_bpp: float | None
     damage: PredictedDamage
     jpeg: JpegAdvice
@@ -51,7 +54,7 @@ def decide(evidence: Evidence) -> tuple[Decision, tuple[Reason, ...]]:
     if not evidence.at_risk:
         return Decision.ENCODE, (*clamped, _no_risk(evidence))
     reasons = (*clamped, *_risks(evidence))
-    if evidence.allocation.feasible:
+    if evidence.hints_suffice:
         return Decision.ENCODE_WITH_HINTS, (*reasons, _hints_suffice(evidence))
     safe_bytes = _size(evidence.safe_bpp, evidence.pixels)
     if safe_bytes is not None and not evidence.jpeg.safe:

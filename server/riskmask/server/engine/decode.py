@@ -54,6 +54,7 @@ FORMATS = tuple(
     if plugin.format is not None
 )
 HEIF = "HEIF"
+LONGEST_SIDE = 65_500  # libjpeg's JPEG_MAX_DIMENSION: every image may have to become a JPEG
 SNIFFED = 32
 
 
@@ -75,6 +76,8 @@ class Limits:
         for name in ("max_bytes", "max_pixels", "max_side"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.max_side > LONGEST_SIDE:
+            raise ValueError(f"max_side must be at most {LONGEST_SIDE}, not {self.max_side}")
 
     def check_bytes(self, count: int) -> None:
         """Raise ImageTooLargeError when an encoded image has more bytes than accepted."""

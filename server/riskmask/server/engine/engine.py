@@ -17,7 +17,7 @@ from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.tile_batches import Batching
 from riskmask.model.runtime.weights import Weights, find_weights, weights_beside
 from riskmask.server.engine import jpeg
-from riskmask.server.engine.allocate import allocate, map_of_least_damage, per_cell
+from riskmask.server.engine.allocate import allocate, map_of_least_damage
 from riskmask.server.engine.any_image import Decode, decode_any, decode_here
 from riskmask.server.engine.damage import predicted_damage
 from riskmask.server.engine.decide import Evidence, decide
@@ -26,17 +26,18 @@ from riskmask.server.engine.errors import UnknownCodecError
 from riskmask.server.engine.explain import explained
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import (
-    HINT_FORMATS,
     check_hint_formats,
     export_hints,
+    map_squares,
     square_of,
 )
 from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.masks import render
 from riskmask.server.engine.policy import check_policy, image_policies
 from riskmask.server.engine.rate import RateCurves
-from riskmask.server.engine.regions import find_regions, image_safe_level
+from riskmask.server.engine.regions import find_regions, has_region, image_safe_level
 from riskmask.server.engine.risk import RiskCurves
+from riskmask.server.engine.squares import per_cell
 from riskmask.server.engine.target import check_target, resolve
 from riskmask.server.engine.values import (
     Analysis,
@@ -84,7 +85,6 @@ class Engine:
         profiles: codec profiles by name.
         limits: on the images accepted.
         model: which model answers.
-        hint_formats: names of the hint formats, sorted.
     """
 
     def __init__(
@@ -105,7 +105,6 @@ class Engine:
         self.profiles = dict(profiles)
         self.limits = limits
         self.model = ModelFacts(name=predictor.name, sha256=predictor.sha256)
-        self.hint_formats = tuple(sorted(HINT_FORMATS))
 
     @classmethod
     def default(
@@ -218,8 +217,18 @@ class Engine:
         )
         maps = {
             square: map_of_least_damage(allocation, curves, rates, profile, target, strict, square)
-            for square in sorted({HINT_FORMATS[name].square for name in request.hint_formats})
+            for square in map_squares(request.hint_formats)
         }
+        # A hint on larger squares, or one that carries no map, may not do what the allocation does.
+        hints_suffice = (
+            allocation.feasible
+            and (bool(maps) or not request.hint_formats)
+            and not any(
+                has_region(curves.under(per_cell(each, curves.shape)), curves, strict)
+                for square, each in maps.items()
+                if square != allocation.square
+            )
+        )
         # What is told of hints is told of the codec's own, or of the most detailed map asked for.
         levels = maps.get(own_square, next(iter(maps.values()), allocation.levels))
 
@@ -240,12 +249,24 @@ class Engine:
             at_risk=at_risk.count > 0,
             limit=None if strict is policy else policy.max_error_probability,
             allocation=allocation,
+            hints_suffice=hints_suffice,
             safe_bpp=safe_bpp,
             damage=predicted,
             jpeg=jpeg_advice,
             policy=policy,
         )
         decision, reasons = decide(evidence)
+
+        def canonical(levels: NDArray[np.float32]) -> CanonicalMap:
+            return CanonicalMap(
+                levels=levels,
+                width=prediction.width,
+                height=prediction.height,
+                base_level=target.level,
+                jpeg=jpeg_advice,
+                profiles=self.profiles,
+            )
+
         return Analysis(
             decision=decision,
             reasons=reasons,
@@ -266,17 +287,8 @@ class Engine:
             jpeg=jpeg_advice,
             hints=export_hints(
                 request.hint_formats,
-                {
-                    square: CanonicalMap(
-                        levels=each,
-                        width=prediction.width,
-                        height=prediction.height,
-                        base_level=target.level,
-                        jpeg=jpeg_advice,
-                        profiles=self.profiles,
-                    )
-                    for square, each in maps.items()
-                },
+                {square: canonical(each) for square, each in maps.items()},
+                canonical(levels),
             ),
             masks=tuple(render(mask, prediction, risk) for mask in dict.fromkeys(request.masks)),
             model=self.model,

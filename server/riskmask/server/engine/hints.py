@@ -44,8 +44,11 @@ class HintFormat(Protocol):
         ...
 
     @property
-    def square(self) -> int:
-        """Side in pixels of the squares whose blocks cannot differ: 16, 32 or 64."""
+    def square(self) -> int | None:
+        """Side in pixels of the squares whose blocks cannot differ: 16, 32 or 64.
+
+        None where the format carries no map, only advice for the whole image.
+        """
         ...
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
@@ -108,17 +111,26 @@ def check_hint_formats(names: Iterable[str]) -> None:
 def square_of(codec: str) -> int:
     """Side in pixels of the squares that a codec's encoder tells apart; a block's where unknown."""
     own = HINT_FORMATS.get(codec)
-    return BLOCK if own is None else own.square
+    return BLOCK if own is None or own.square is None else own.square
+
+
+def map_squares(names: Iterable[str]) -> tuple[int, ...]:
+    """Sides in pixels of the squares of formats that carry a map, each once, the smallest first."""
+    found = {HINT_FORMATS[name].square for name in names}
+    return tuple(sorted(square for square in found if square is not None))
 
 
 def export_hints(
-    names: Iterable[str], canonical: Mapping[int, CanonicalMap]
+    names: Iterable[str], maps: Mapping[int, CanonicalMap], other: CanonicalMap
 ) -> tuple[HintPayload, ...]:
     """One hint per registered name, in that order, each name once.
 
     Args:
         names: of formats.
-        canonical: the map for each of their squares, by its side in pixels.
+        maps: the map for each of their squares, by its side in pixels.
+        other: what formats that carry no map take their advice from.
     """
     formats = [HINT_FORMATS[name] for name in dict.fromkeys(names)]
-    return tuple(each.export(canonical[each.square]) for each in formats)
+    return tuple(
+        each.export(other if each.square is None else maps[each.square]) for each in formats
+    )

@@ -20,12 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.levels import step_of_level
-from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
+from riskmask.model.runtime.prediction import RISK_STRIDE
 from riskmask.server.engine.rate import RateCurves
 from riskmask.server.engine.risk import RiskCurves
-from riskmask.server.engine.squares import BLOCK, sum_of, to_blocks
+from riskmask.server.engine.squares import BLOCK, CELLS, per_cell, sum_of, to_blocks
 
-CELLS = RATE_STRIDE // RISK_STRIDE
 LEVEL_STEP = 0.5
 BISECTIONS = 40
 # Bits may be missed by this share: float32 levels say no better.
@@ -56,8 +55,7 @@ def block_damage(risk: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def expected_damage(curves: RiskCurves, levels: NDArray[np.float32]) -> float:
     """Miscompressed pixels to be expected, weighted by the policy, under (R, C) levels."""
-    rows, columns = curves.shape
-    cells = levels.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[:rows, :columns]
+    cells = per_cell(levels, curves.shape)
     return float(block_damage(curves.under(cells)).sum(dtype=np.float64))
 
 
@@ -146,8 +144,7 @@ def _from_floor(
     # Distortion follows from the bits, at the step between the floor and the grid's next level.
     above = np.minimum(below.sum(axis=0), len(grid) - 1)[None]
     bits = rates.bits(floor).astype(np.float32)
-    rows, columns = curves.shape
-    cells = floor.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[:rows, :columns]
+    cells = per_cell(floor, curves.shape)
     squares = step_of_level(floor) * step_of_level(_chosen(given.levels, above[0]))
     lost = squares * (_chosen(given.bits, above[0]) - bits)
     distortion = _chosen(given.distortion, above[0]) + lost

@@ -130,7 +130,7 @@ def _converted(image: Image.Image, view: Callable[[Pixels], Pixels]) -> tuple[Pi
             rgb = np.asarray(convert(band))
             if alpha is not None and alpha.min() < 255:
                 seen_through = True
-                rgb = _over_white(rgb, alpha)
+                rgb = over_white(rgb, alpha)
             stored[top:bottom] = rgb
     except (ValueError, OSError, ImageCms.PyCMSError) as error:
         raise UnsupportedFormatError(
@@ -189,7 +189,8 @@ def _alpha(band: Image.Image) -> NDArray[np.uint8]:
     return np.asarray(band.convert("RGBA").getchannel("A"))
 
 
-def _over_white(rgb: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
+def over_white(rgb: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
+    """(H, W, 3) uint8 colours of (H, W) uint8 opacity, 255 opaque, laid over white."""
     opacity = alpha[..., None].astype(np.uint32)
     return ((rgb * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from riskmask.server.engine.decode import DEFAULT_LIMITS, DecodedImage, Limits
 from riskmask.server.engine.errors import InvalidImageError
+from riskmask.server.engine.pixels import BAND_PIXELS, over_white
 from riskmask.server.engine.raw_image import ColorMatrix, ColorRange, PixelFormat, Plane, RawImage
 from riskmask.server.engine.values import ImageFacts
 
 Samples = NDArray[np.uint8]
 
-BAND_PIXELS = 1 << 20
 LAST_SD_LINE = 576
 
 
@@ -147,10 +147,9 @@ def _over_white(rgba: Samples, notes: list[str]) -> Samples:
     rows = max(BAND_PIXELS // width, 1)
     transparent = False
     for top in range(0, height, rows):
-        band = rgba[top : top + rows].astype(np.uint32)
-        opacity = band[..., 3:]
-        transparent = transparent or bool((opacity < 255).any())
-        pixels[top : top + rows] = (band[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255
+        band = rgba[top : top + rows]
+        transparent = transparent or bool((band[..., 3] < 255).any())
+        pixels[top : top + rows] = over_white(band[..., :3], band[..., 3])
     if transparent:
         notes.append("transparent pixels were laid over white")
     return pixels

@@ -34,7 +34,6 @@ class RegionSet:
         area: of all regions, in pixels.
         highest_risk: over all regions, 0 without any.
         components: their cells.
-        safe_levels: (count,) float64 by component, NaN where no level is safe.
     """
 
     listed: tuple[Region, ...]
@@ -43,7 +42,6 @@ class RegionSet:
     area: float
     highest_risk: float
     components: Components
-    safe_levels: NDArray[np.float64]
 
 
 def find_regions(
@@ -99,7 +97,6 @@ def find_regions(
         area=float(found.area.sum()),
         highest_risk=float(high.max(initial=0.0)),
         components=found,
-        safe_levels=safe,
     )
 
 

@@ -10,7 +10,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE
+
 BLOCK = 16  # pixels, the side of a block
+CELLS = RATE_STRIDE // RISK_STRIDE  # of a map of risks, a side of a block
 
 Real = TypeVar("Real", np.float32, np.float64)
 Number = TypeVar("Number", np.float32, np.float64, np.intp)
@@ -46,6 +49,11 @@ def to_blocks(squares: NDArray[Number], square: int, shape: tuple[int, ...]) -> 
     """
     side, (rows, columns) = square // BLOCK, shape
     return np.asarray(squares.repeat(side, axis=0).repeat(side, axis=1)[:rows, :columns])
+
+
+def per_cell(blocks: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """(h, w) value of each cell of 4x4 pixels, of (R, C) values per block."""
+    return blocks.repeat(CELLS, axis=0).repeat(CELLS, axis=1)[: shape[0], : shape[1]]
 
 
 def _squares(blocks: NDArray[Real], square: int, beyond: float) -> NDArray[Real]:

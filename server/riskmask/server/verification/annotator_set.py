@@ -55,8 +55,11 @@ class AnnotatorSet:
         searches: dict[str, Search] = {"text": TextSearch(threads), "symbol": BarcodeSearch()}
         if "face" in names:
             assert files.face_detector is not None  # or it would not be available
-            by_region["face"] = FaceAnnotator(files.face_detector)
-            searches["face"] = FaceSearch(files.face_detector)
+            try:
+                by_region["face"] = FaceAnnotator(files.face_detector)
+                searches["face"] = FaceSearch(files.face_detector)
+            except FileNotFoundError:
+                raise AssetError("face_detector: there is no such file; name YuNet's") from None
         self.by_region: Mapping[str, RegionAnnotator] = by_region
         self.searches: Mapping[str, Search] = searches
         self.everywhere: Mapping[str, Annotator] = {

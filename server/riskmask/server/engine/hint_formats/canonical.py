@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Self
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,10 +61,6 @@ class CanonicalMap:
             raise HintError(f"levels must be finite and lie in [0, {FINEST:g}]")
         if self.levels.min() < 0.0 or self.levels.max() > FINEST:
             raise HintError(f"levels must lie in [0, {FINEST:g}]")
-
-    def with_levels(self, levels: NDArray[np.float64] | NDArray[np.float32]) -> Self:
-        """The same image with other levels, clipped to [0, 7]."""
-        return replace(self, levels=np.clip(levels, 0.0, FINEST).astype(np.float32))
 
     def offsets(self, codec: str, per_octave: float) -> NDArray[np.float64]:
         """(R, C) how much an encoder's quality differs from that of the base level.

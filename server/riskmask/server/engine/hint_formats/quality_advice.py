@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from riskmask.model.levels import step_of_level
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
-from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 LIBJXL_LINEAR_FROM = 30
@@ -35,7 +34,7 @@ VP8_AC_STEPS = (4, 58, 116, 173, 229, 284)
 class QualityAdvice:
     """One quality for the whole image. Parsing gives one level everywhere."""
 
-    square = BLOCK
+    square = None
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -1,0 +1,86 @@
+"""``ENCODE_WITH_HINTS`` is said only where the hints of that very answer make the image safe."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from riskmask.model.runtime.prediction import Prediction
+from riskmask.model.runtime.profiles import packaged_profiles
+from riskmask.server.engine.engine import Engine
+from riskmask.server.engine.hints import HINT_FORMATS
+from riskmask.server.engine.values import Analysis, AnalysisRequest, Decision, Target
+
+SIDE = 256
+
+
+class Foreseen:
+    """A predictor whose answer is given."""
+
+    name, sha256 = "foreseen", "0" * 64
+
+    def __init__(self, prediction: Prediction) -> None:
+        self._prediction = prediction
+
+    def predict(self, _: NDArray[np.uint8], *__: object) -> Prediction:
+        return self._prediction
+
+
+@pytest.fixture(scope="module")
+def ask() -> Callable[..., Analysis]:
+    """Asks about an image that has one block at risk in every square of 64x64 pixels."""
+    prediction = Prediction.zeros(SIDE, SIDE)
+    levels = np.arange(8)[:, None, None]
+    prediction.rate[:] = 0.05 * 1.6**levels
+    falling = 1 / (1 + np.exp(1.8 * (levels - 4.0)))
+    for row in range(4, 64, 16):
+        for column in range(4, 64, 16):
+            prediction.risk[:, row : row + 4, column : column + 4] = falling
+    prediction.content[0] = 0.9
+    predictor: Any = Foreseen(prediction)
+    engine = Engine(predictor, packaged_profiles())
+    buffer = io.BytesIO()
+    Image.new("L", (SIDE, SIDE), 128).save(buffer, "PNG")
+
+    def asked(*formats: str, **request: Any) -> Analysis:
+        return engine.analyze(AnalysisRequest(buffer.getvalue(), hint_formats=formats, **request))
+
+    return asked
+
+
+@pytest.mark.parametrize(
+    "formats", [("kvazaar",), ("nvenc-av1",), ("riskmask-levels", "svt-av1"), ("webp", "kvazaar")]
+)
+def test_a_map_of_squares_too_large_to_help_is_not_called_enough(
+    ask: Callable[..., Analysis], formats: tuple[str, ...]
+) -> None:
+    target = Target(bpp=0.2)
+    blocks = ask("riskmask-levels", target=target)
+    assert blocks.decision is Decision.ENCODE_WITH_HINTS
+    assert blocks.damage.hinted.error_probability < blocks.policy.max_error_probability
+    assert ask(target=target).decision is Decision.ENCODE_WITH_HINTS
+
+    larger = ask(*formats, target=target)
+    assert larger.decision in (Decision.RAISE_RATE, Decision.FALLBACK_JPEG)
+    alone = ask(*(f for f in formats if HINT_FORMATS[f].square == 64), target=target)
+    assert alone.damage.hinted.error_probability >= alone.policy.max_error_probability
+
+
+@pytest.mark.parametrize("name", ["jpeg", "webp", "jpeg-xl"])
+def test_advice_on_one_quality_is_no_hint_that_makes_the_image_safe(
+    ask: Callable[..., Analysis], name: str
+) -> None:
+    target = Target(bpp=0.2)
+    advised = ask(name, target=target)
+    assert advised.decision in (Decision.RAISE_RATE, Decision.FALLBACK_JPEG)
+    [hint] = advised.hints
+    assert (hint.columns, hint.rows, hint.block) == (0, 0, 0)
+    beside = ask(name, "riskmask-levels", target=target)
+    assert beside.decision is Decision.ENCODE_WITH_HINTS
+    assert beside.hints[0].data == hint.data
