@@ -72,7 +72,7 @@ def test_the_encoders_own_profile_is_used_where_there_is_one(
         (("--for", "x264", "-o", "x", "--bpp", 1, "--bytes", 9), "exclude one another"),
         (("--for", "x264", "-o", "x", "--codec", "nonesuch"), "no codec profile 'nonesuch'"),
         (("--for", "x264", "-o", "x", "--policy", "nonesuch"), "one of archive, balanced"),
-        (("--for", "x264", "-o", "no/such/folder/x"), "No such file"),
+        (("--for", "x264", "-o", "no/such/folder/x"), "there is no folder no/such/folder"),
     ],
 )
 def test_what_is_wrong_is_said_on_one_line(

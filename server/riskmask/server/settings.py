@@ -61,7 +61,7 @@ class ServerSettings(BaseSettings):
             unless given.
         batch_tiles: of one shape that go through the model together, from several analyses or
             one; rounded down to a power of two, 1 is none.
-        batch_wait_seconds: that the first tile of a batch that is not full waits for others.
+        batch_wait_seconds: how long the first tile of a batch that is not full waits for others.
         queue: analyses that may wait beyond those that run, in each worker.
         stream_places: images of one ``AnalyzeStream`` in the works at the same time; while all
             are taken the stream is not read.
@@ -70,7 +70,7 @@ class ServerSettings(BaseSettings):
             many as threads and queue have room for unless given.
         max_verifications: the same of ``Verify``; the threads and half of the queue unless given,
             so that verifications never shut out analyses.
-        max_seconds: that an answer may take, whatever its caller allows.
+        max_seconds: the longest that an answer may take, whatever its caller allows.
         max_image_bytes: of one image as it arrives; at most ``max_message_bytes``.
         max_image_pixels: of one image.
         max_image_side: the longer one of an image, in pixels.
@@ -86,7 +86,8 @@ class ServerSettings(BaseSettings):
             too; then they are ended. ``max_seconds`` unless given.
         keepalive_seconds: of silence until a client is asked whether it is there.
         keepalive_timeout_seconds: until a client that does not answer is let go.
-        min_ping_seconds: between two pings of a client; one that pings more often is sent away.
+        min_ping_seconds: the shortest time between two pings of a client; one that pings more
+            often is sent away.
         metrics_port: serves Prometheus metrics, further workers on the ports that follow; 0 takes
             a free port, None none.
         metrics_address: the IP address that they are served on, in clear and to everybody who can
