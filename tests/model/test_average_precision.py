@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
 
 from riskmask.model.codecs.base import Codec
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Example
-from riskmask.model.evaluate import precision
+from riskmask.model.evaluate.pixel_intervals import BinnedScores, pixel_interval
 from riskmask.model.evaluate.precision import CONTESTED, Row, block_largest, evaluate_levels
 from riskmask.model.evaluate.rates import LEVELS, measure_rates
 from riskmask.model.runtime.predictor import Predictor
@@ -120,10 +121,7 @@ def test_where_nothing_changed_there_is_no_precision() -> None:
 
 
 @pytest.mark.slow
-def test_the_interval_is_about_the_first_method_and_the_best_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(precision, "MOST_PIXELS", 32 * 32)  # every cell of these pictures
+def test_the_interval_is_about_the_first_method_and_the_best_other() -> None:
     examples = [_example() for _ in range(5)]
     right, wrong, worse = (
         [_scores(*values)] * 5
@@ -135,6 +133,30 @@ def test_the_interval_is_about_the_first_method_and_the_best_other(
     assert low == pytest.approx(row.pixel["own"] - row.pixel["wrong"])
     swapped = evaluate_levels(examples, {"wrong": wrong, "own": right})[3]
     assert swapped.interval[1] < 0
+
+
+def test_the_pixels_interval_is_of_all_pixels() -> None:
+    generator = np.random.default_rng(5)
+    sizes = generator.integers(40, 30_000, 12)  # a fixed number of each would not do
+    truth = [generator.random(size) < 0.02 for size in sizes]
+    own, other = (
+        [(0.3 * t + share * generator.random(len(t))).astype(np.float32) for t in truth]
+        for share in (0.7, 1.0)
+    )
+    weights = generator.integers(0, 3, len(sizes))
+    for scores in (own, other, [np.round(each, 1) for each in own]):
+        repeated = np.concatenate([np.repeat(s, w) for s, w in zip(scores, weights, strict=True)])
+        wanted = average_precision_score(
+            np.concatenate([np.repeat(t, w) for t, w in zip(truth, weights, strict=True)]), repeated
+        )
+        assert BinnedScores.of(truth, scores).precision(weights) == pytest.approx(wanted, abs=2e-3)
+    once = np.ones(len(sizes), np.intp)
+    difference = BinnedScores.of(truth, own).precision(once) - (
+        BinnedScores.of(truth, other).precision(once)
+    )
+    low, high = pixel_interval(truth, own, other, seed=1)
+    assert low < difference < high
+    assert high - low < 0.2
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from riskmask.model.train.detector import (
     losses,
     train_detector,
 )
+from riskmask.model.train.run import RunLog
 
 SETTINGS = DetectorTraining(steps=3, batch=2, crop=64, device="cpu")
 slow = pytest.mark.slow
@@ -123,6 +124,25 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
 
     with pytest.raises(ValueError, match="a run with other settings"):
         train_detector(examples, tmp_path / "cut", replace(SETTINGS, rate=1e-3))
+    with pytest.raises(ValueError, match="on other pictures, labels or start weights"):
+        train_detector(examples[:-1], tmp_path / "cut", SETTINGS)
+
+
+def test_a_run_s_log_has_each_step_once(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    with RunLog(path, 0) as log:
+        for step in (100, 200, 300):
+            log.write(step, [{"loss": 1.0}, {"loss": 2.0}], step / 10)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"step": 400, "lo')  # killed
+    with RunLog(path, 200) as log:  # the checkpoint is older than the log
+        log.write(300, [{"loss": 3.0}], 30.04, held_out={"loss": 4.0})
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert lines == [
+        {"step": 100, "loss": 1.5, "seconds": 10.0},
+        {"step": 200, "loss": 1.5, "seconds": 20.0},
+        {"step": 300, "loss": 3.0, "held_out": {"loss": 4.0}, "seconds": 30.0},
+    ]
 
 
 @slow

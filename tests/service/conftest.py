@@ -23,7 +23,7 @@ from riskmask.client._transport import Transport
 from riskmask.server.app import Server
 from riskmask.server.engine.engine import Engine
 from riskmask.server.record import requests
-from riskmask.server.settings import load_settings
+from riskmask.server.settings import ServerSettings, load_settings
 
 COMMAND = (sys.executable, "-m", "riskmask.client", "serve")
 
@@ -125,6 +125,22 @@ def serving() -> Callable[..., Any]:
             await server.stop(drain_seconds=0)
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def memory_at_most() -> Callable[[ServerSettings], float]:
+    """Bytes that a server of these settings takes when every place is taken by the largest message.
+
+    A call that waits was measured to take two and a half times its message, a server that works on
+    an image of 25 megapixels 0.4 GB.
+    """
+
+    def needed(settings: ServerSettings) -> float:
+        streamed = settings.max_streams * (settings.stream_places + 1)
+        waiting = settings.threads + settings.queue + streamed
+        return 2.5 * waiting * settings.max_message_bytes + 0.4e9
+
+    return needed
 
 
 @pytest.fixture(scope="module")

@@ -117,7 +117,7 @@ def test_the_soak_watches_the_memory_and_loses_no_call_that_was_taken(tmp_path: 
         ("SIGTERM", "servers that did not leave with status 0"): ("==", 0),
     }
     curve = [line for line in said.splitlines() if line.count(" MB  ") == 1 and " 0." in line]
-    assert len(curve) == 5
+    assert 4 <= len(curve) <= 5  # a row for each two of nine seconds, where the machine keeps up
     # what a call that was not taken ends with is gRPC's own race, which the bench tells
     assert figures["SIGTERM", "calls taken and lost"]["value"] == 0, said
     assert figures["memory", "calls that did not"]["value"] == 0, said

@@ -12,10 +12,19 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from riskmask.client import AsyncClient, DeadlineExceeded, LimitExceeded, Overloaded, RiskmaskError
+from riskmask.client import Analysis as ClientAnalysis
+from riskmask.client import (
+    AsyncClient,
+    DeadlineExceeded,
+    Fallback,
+    LimitExceeded,
+    Overloaded,
+    RiskmaskError,
+)
 from riskmask.client._channel import to_error
-from riskmask.server.app import Server
+from riskmask.server.app import SPARE_CALLS, Server
 from riskmask.server.engine.decode import Limits
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.errors import ImageTooLargeError
@@ -340,3 +349,28 @@ def test_a_raw_frame_that_is_too_large_is_refused_as_early() -> None:
     check_size(request, Limits(max_bytes=120), image=request.image)
     with pytest.raises(ImageTooLargeError):
         check_size(request, Limits(max_bytes=119), image=request.image)
+
+
+async def test_calls_beyond_what_grpc_takes_are_told_to_come_again(
+    engine: Engine, png: bytes, serving: Callable[..., Any]
+) -> None:
+    async with (
+        serving(engine, threads=1, queue=0, max_streams=0) as (_, address),
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watches = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(1 + SPARE_CALLS)]
+        for watch in watches:
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        async with AsyncClient(address) as client:
+            with pytest.raises(Overloaded) as refused:
+                await client.analyze(png)
+            assert refused.value.reason == "TOO_MANY_CALLS"
+            instead = await client.analyze_or_fallback(png, timeout=2.0)
+            assert isinstance(instead, Fallback)
+            watches[0].cancel()
+            for _ in range(200):  # until the server has seen it
+                answer = await client.analyze_or_fallback(png, timeout=30.0)
+                if isinstance(answer, ClientAnalysis):
+                    break
+            assert isinstance(answer, ClientAnalysis)

@@ -180,6 +180,17 @@ def test_the_model_has_as_many_threads_as_the_container_has_cores(own: Pod, here
 
 
 @each_pod
+def test_its_memory_suffices_for_what_may_wait(
+    own: Pod, here: Any, memory_at_most: Callable[[ServerSettings], float]
+) -> None:
+    here(own)
+    settings = load_settings()
+    assert own.container["resources"]["limits"]["memory"] == "2Gi"
+    assert memory_at_most(settings) <= 2 * 1024**3
+    assert settings.max_image_pixels <= 25_000_000
+
+
+@each_pod
 def test_it_runs_as_the_images_user_and_writes_to_the_sockets_folder_alone(own: Pod) -> None:
     (user,) = re.findall(r"^USER (\d+):(\d+)$", (CHECKOUT / "Dockerfile").read_text(), re.MULTILINE)
     context = own.spec["securityContext"] | own.container["securityContext"]

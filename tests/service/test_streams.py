@@ -13,6 +13,7 @@ from google.protobuf.duration_pb2 import Duration
 from PIL import Image
 
 from riskmask.server.engine.engine import Engine
+from riskmask.server.pool import Priority
 from riskmask.server.streams import Until, map_bounded
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -92,7 +93,7 @@ async def test_a_reader_that_takes_nothing_slows_its_own_stream_alone(
             yield pb.AnalyzeStreamRequest(request_id=str(sent), request=request)
 
     async with (
-        serving(engine, threads=1, queue=4, stream_places=2) as (_, address),
+        serving(engine, threads=1, queue=4, stream_places=2) as (server, address),
         grpc.aio.insecure_channel(address) as slow,
         grpc.aio.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)]) as quick,
     ):
@@ -102,6 +103,15 @@ async def test_a_reader_that_takes_nothing_slows_its_own_stream_alone(
         other: Any = pb_grpc.RiskServiceStub(quick)  # type: ignore[arg-type]
         for _ in range(20):
             await other.Analyze(pb.AnalyzeRequest(image=pb.Image(encoded=png)), timeout=60)
+        # It comes to rest with its answers untaken, instead of working off what nobody reads.
+        resting = 0
+        async with asyncio.timeout(60):
+            while resting < 25:
+                await asyncio.sleep(0.02)
+                pool = server._pool
+                idle = not pool.running and not any(pool.waiting(each) for each in Priority)
+                resting = resting + 1 if idle else 0
+        assert not ignored.done()
         ignored.cancel()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from riskmask.client import Client
-from riskmask.server.settings import load_settings
+from riskmask.server.settings import ServerSettings, load_settings
 from riskmask.server.traces import FLUSH_SECONDS
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
@@ -42,6 +42,15 @@ def options_here(socket_folder: Path, tmp_path: Path) -> Path:
 def test_a_stopping_server_has_the_time_that_it_takes(service: dict[str, str]) -> None:
     needed = load_settings(OPTIONS).drain_seconds + FLUSH_SECONDS
     assert int(service["TimeoutStopSec"]) >= needed + 10
+
+
+def test_its_memory_suffices_for_what_may_wait(
+    service: dict[str, str], memory_at_most: Callable[[ServerSettings], float]
+) -> None:
+    settings = load_settings(OPTIONS)
+    assert service["MemoryMax"] == "2G"
+    assert memory_at_most(settings) <= 2 * 1024**3
+    assert settings.max_image_pixels <= 25_000_000
 
 
 def test_the_socket_lies_in_the_folder_that_systemd_makes(service: dict[str, str]) -> None:

@@ -189,7 +189,11 @@ async def test_a_probe_needs_no_token(engine: Engine, tmp_path: Path, socket_fol
     async with grpc.aio.insecure_channel(path, options) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=30)
+        # Open calls take places, so nobody without a token may keep one open.
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await health.Watch(health_pb2.HealthCheckRequest(), timeout=30).read()
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
     await server.stop(drain_seconds=0)
 
 

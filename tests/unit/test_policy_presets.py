@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +24,24 @@ STRICTEST_FIRST = ("evidence", "archive", "balanced", "thumbnail")
 def test_these_are_the_presets() -> None:
     assert sorted(PRESETS) == sorted(STRICTEST_FIRST)
     assert PRESETS["balanced"] == Policy()
+
+
+def test_the_readme_tells_their_values() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    told = {
+        name: (
+            float(threshold),
+            float(limit),
+            0 if smallest == "none" else int(smallest.split()[0]),
+        )
+        for name, threshold, limit, smallest in re.findall(
+            r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| (none|\d+ pixels) \|", readme, re.MULTILINE
+        )
+    }
+    assert told == {
+        name: (policy.threshold, policy.max_error_probability, policy.smallest_region)
+        for name, policy in PRESETS.items()
+    }
 
 
 @pytest.mark.parametrize("name", STRICTEST_FIRST)

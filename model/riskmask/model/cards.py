@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.corpus import CorpusImage
+from riskmask.model.data.pictures import is_for_calibration
 from riskmask.model.data.shards import read_rows
 
 CUT = 768
@@ -26,10 +27,14 @@ def sources_table(images: Iterable[CorpusImage]) -> str:
     return _table(Counter((image.source, image.licence_class) for image in images))
 
 
-def labelled_sources(folders: Iterable[Path]) -> str:
+def labelled_sources(folders: Iterable[Path], *, trained: bool = False) -> str:
     """The same of folders of labels, with the findings in each by all codecs.
 
     A picture in two folders counts in the first.
+
+    Args:
+        folders: of labels.
+        trained: count only what is not kept out of training.
     """
     counts: Counter[tuple[str, str]] = Counter()
     findings: Counter[tuple[str, str]] = Counter()
@@ -38,6 +43,8 @@ def labelled_sources(folders: Iterable[Path]) -> str:
         seen: set[str] = set()
         for row in read_rows(folder, planes=False):
             if row.error is not None or row.key in before:
+                continue
+            if trained and is_for_calibration(row.key, row.source):
                 continue
             group = (row.source, row.licence_class)
             counts[group] += row.key not in seen

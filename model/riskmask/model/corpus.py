@@ -39,8 +39,9 @@ HELD_OUT_SOURCES = frozenset(
         "luanfujun/deep-photo-styletransfer",
     }
 )
-# Sources of the training side that the detector does not learn from: its risks are calibrated on
-# them, and what it says of its own lessons would be too sure.
+# Sources of the training side whose pictures the detector does not learn from: its risks are
+# calibrated on them, and what it says of its own lessons would be too sure. Their photographs do
+# stand behind rendered scenes, and codecs learn from patches of them.
 CALIBRATION_SOURCES = frozenset(
     {
         "scribeocr/test-images",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from riskmask.model.detector import UNCALIBRATED, Calibration, Detector, DetectorGraph
 from riskmask.model.faster_graph import make_faster
+from riskmask.model.whole_file import replacing
 
 OPSET = 17
 CONTRACT = "1"
@@ -77,9 +78,8 @@ def write_detector(content: bytes, folder: Path) -> Path:
     """Write an ONNX file's bytes as ``detector-HASH.onnx``, whole or not at all; its path."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"detector-{hashlib.sha256(content).hexdigest()[:8]}.onnx"
-    partial = target.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(target)
+    with replacing(target) as partial:
+        partial.write_bytes(content)
     return target
 
 

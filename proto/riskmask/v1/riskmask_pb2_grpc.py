@@ -35,7 +35,8 @@ class RiskServiceStub(object):
 
     A call that fails carries, beside the gRPC status, a serialised `Status` in the binary trailing
     metadata entry `riskmask-status-bin`: the same code, a reason that programs can compare, and
-    where it makes sense the time after which to try again.
+    where it makes sense the time after which to try again. What gRPC itself refuses or ends (more
+    calls than it takes, a message beyond its limit, a connection past its age) carries none.
     """
 
     def __init__(self, channel):
@@ -76,7 +77,8 @@ class RiskServiceServicer(object):
 
     A call that fails carries, beside the gRPC status, a serialised `Status` in the binary trailing
     metadata entry `riskmask-status-bin`: the same code, a reason that programs can compare, and
-    where it makes sense the time after which to try again.
+    where it makes sense the time after which to try again. What gRPC itself refuses or ends (more
+    calls than it takes, a message beyond its limit, a connection past its age) carries none.
     """
 
     def Analyze(self, request, context):
@@ -151,7 +153,8 @@ class RiskService(object):
 
     A call that fails carries, beside the gRPC status, a serialised `Status` in the binary trailing
     metadata entry `riskmask-status-bin`: the same code, a reason that programs can compare, and
-    where it makes sense the time after which to try again.
+    where it makes sense the time after which to try again. What gRPC itself refuses or ends (more
+    calls than it takes, a message beyond its limit, a connection past its age) carries none.
     """
 
     @staticmethod

@@ -36,7 +36,8 @@ class RiskServiceStub:
 
     A call that fails carries, beside the gRPC status, a serialised `Status` in the binary trailing
     metadata entry `riskmask-status-bin`: the same code, a reason that programs can compare, and
-    where it makes sense the time after which to try again.
+    where it makes sense the time after which to try again. What gRPC itself refuses or ends (more
+    calls than it takes, a message beyond its limit, a connection past its age) carries none.
     """
 
     @_typing.overload
@@ -67,7 +68,8 @@ class RiskServiceAsyncStub(RiskServiceStub):
 
     A call that fails carries, beside the gRPC status, a serialised `Status` in the binary trailing
     metadata entry `riskmask-status-bin`: the same code, a reason that programs can compare, and
-    where it makes sense the time after which to try again.
+    where it makes sense the time after which to try again. What gRPC itself refuses or ends (more
+    calls than it takes, a message beyond its limit, a connection past its age) carries none.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -94,7 +96,8 @@ class RiskServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A call that fails carries, beside the gRPC status, a serialised `Status` in the binary trailing
     metadata entry `riskmask-status-bin`: the same code, a reason that programs can compare, and
-    where it makes sense the time after which to try again.
+    where it makes sense the time after which to try again. What gRPC itself refuses or ends (more
+    calls than it takes, a message beyond its limit, a connection past its age) carries none.
     """
 
     @_abc_1.abstractmethod

@@ -16,8 +16,8 @@ from riskmask.server.status import grpc_code, to_status, trailers
 from riskmask.server.watched import Fingerprint, fingerprint
 
 SHORTEST_TOKEN = 16
-# A probe has no token.
-OPEN_SERVICE = "/grpc.health.v1.Health/"
+# A probe has no token. Watch wants one: each open call takes a place from those who have.
+OPEN_METHOD = "/grpc.health.v1.Health/Check"
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class RequireToken(grpc.aio.ServerInterceptor):
     ) -> Any:
         """The call's own handler, or one that refuses."""
         details = handler_call_details
-        if str(details.method).startswith(OPEN_SERVICE) or self._is_accepted(details):
+        if details.method == OPEN_METHOD or self._is_accepted(details):
             return await continuation(details)
         # As a stream, whatever the method is: a unary handler would receive the whole image first.
         return grpc.stream_stream_rpc_method_handler(_refuse)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from riskmask.model.levels import ANCHORS, step_of_level
 from riskmask.model.runtime.errors import WeightsError
+from riskmask.model.whole_file import write_whole
 
 SCHEMA = 1
 
@@ -85,9 +86,7 @@ def save_curve(curve: LevelCurve, weights: Path, fitted_on: str) -> Path:
         "fitted_on": fitted_on,
     }
     path = curve_path(weights)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(content, indent=2) + "\n")
     return path
 
 

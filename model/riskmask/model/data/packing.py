@@ -62,11 +62,6 @@ def pack_cells(mask: NDArray[np.bool_]) -> bytes:
     return np.packbits(mask).tobytes()
 
 
-def unpack_cells(packed: bytes, width: int, height: int) -> NDArray[np.bool_]:
-    """The stride-4 cells of a picture of that size, (h, w) bool."""
-    return _bits(packed, (-(-height // STRIDE), -(-width // STRIDE)))
-
-
 def _bits(packed: bytes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     count = int(np.prod(shape))
     if len(packed) != -(-count // 8):

@@ -37,7 +37,7 @@ GROUPS = {"text": ("text", "symbol"), "face": ("face",), "photo": ("photo",)}
 
 # Sorts of pictures that are drawn, by their seeds.
 RENDERED = ("scene", "page", "form", "symbols", "isoluminant")
-CALIBRATION_SCENES = 10  # one scene or page in so many is kept for the calibration
+CALIBRATION_SCENES = 10  # one rendered picture in so many is kept for the calibration
 
 
 def is_for_calibration(key: str, source: str) -> bool:

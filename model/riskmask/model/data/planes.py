@@ -28,8 +28,8 @@ class LabelMap:
         valid: (3, h, w) bool, where that can be told.
         present: (3, h, w) bool, what is there.
         present_valid: (3, h, w) bool, where that is known.
-        high_impact: (h, w) uint8, 255 x share of the changed levels with another symbol.
-        kind: (3, h, w) uint8, 255 x share of the changed levels of each kind.
+        high_impact: (h, w) uint8, 255 where another symbol stands at the finest changed level.
+        kind: (3, h, w) uint8, 255 for the kind of the change there.
         rate: (8, ceil(H/16), ceil(W/16)) float16, bits per pixel at each level.
     """
 

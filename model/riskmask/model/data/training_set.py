@@ -212,7 +212,7 @@ def picture_weights(examples: Sequence[Example]) -> NDArray[np.float64]:
     """How often each picture is drawn, (N,) float64: 1 where nothing rarer than usual is judged.
 
     A picture counts by the rarest content that is judged on it, by the square root of how rare
-    that is; one on which nothing is judged counts a third.
+    that is; one on which nothing is judged counts 0.35.
     """
     judged = np.array(
         [(e.labels.valid & e.labels.present).any(axis=(1, 2)) for e in examples], dtype=bool

@@ -1,8 +1,8 @@
 """The command that puts the detector beside its baselines.
 
 Works on labels of held-out sources (``python -m riskmask.model.label --side test``): scenes
-rendered with icon families, typefaces and backgrounds that training never saw, and real pictures
-of sources that it never saw, as they are and made small.
+rendered with icon families, files of typefaces and backgrounds that training never saw, and real
+pictures of sources that it never saw, as they are and made small.
 """
 
 from __future__ import annotations

@@ -68,5 +68,6 @@ def _lines(group: Group) -> Iterator[tuple[object, object, str, str, float, floa
         ("Spearman of safe level", safety.rank),
         ("expected calibration error", safety.calibration),
         ("Brier skill", safety.skill),
+        ("Brier skill at each level", safety.level_skill),
     ):
         yield "", safety.regions, name, first, figure.value, *figure.interval

@@ -13,10 +13,10 @@ from riskmask.model.data.planes import STRIDE
 from riskmask.model.data.training_set import Example
 from riskmask.model.evaluate.bootstrap import Interval, interval
 from riskmask.model.evaluate.judged import RegionTable, Scores, at_level, region_table
+from riskmask.model.evaluate.pixel_intervals import pixel_interval
 from riskmask.model.levels import ANCHORS
 
 CONTESTED = (0.2, 0.6)  # share of judged regions that changed
-MOST_PIXELS = 256  # of an image in a resample, which keeps it quick
 UNKNOWN = (float("nan"), float("nan"))
 
 
@@ -152,25 +152,10 @@ def _pixel_interval(
     pixel: Mapping[str, float],
     seed: int,
 ) -> Interval:
-    """Bootstrap of the first method's pixel AP minus the best other's, on a share of pixels."""
+    """Bootstrap of the first method's pixel AP minus the best other's."""
     first, *others = flat
     best = best_method({method: pixel[method] for method in others})
-    if best is None:
-        return UNKNOWN
-    generator = np.random.default_rng(seed)
-    picks = [generator.choice(len(t), min(len(t), MOST_PIXELS), replace=False) for t in truth]
-
-    def picked(planes: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
-        return np.concatenate([plane[p] for plane, p in zip(planes, picks, strict=True)])
-
-    images = np.repeat(np.arange(len(picks)), [len(p) for p in picks])
-    thin = picked(truth).astype(bool)
-    own, other = (picked(flat[m]).astype(np.float32) for m in (first, best))
-
-    def difference(rows: NDArray[np.intp]) -> float:
-        return average_precision(thin[rows], own[rows]) - average_precision(thin[rows], other[rows])
-
-    return interval(images, difference, seed)
+    return UNKNOWN if best is None else pixel_interval(truth, flat[first], flat[best], seed)
 
 
 def _block_precision(

@@ -49,8 +49,16 @@ def equal_mass_bins(risk: NDArray[np.float64]) -> list[NDArray[np.intp]]:
 
 
 def brier_skill(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> float:
-    """1 - Brier score over that of the overall share; NaN where nothing or everything changed."""
-    share = float(changed.mean()) if len(changed) else 0.0
-    if share in (0.0, 1.0):
-        return float("nan")
-    return 1.0 - float(np.mean((risk - changed) ** 2)) / (share * (1 - share))
+    """1 - Brier score over that of the share that changed.
+
+    Args:
+        risk: (R,), or (R, N) to hold each column against its own share: a forecast that knows the
+            share of each column and nothing else then has a skill of 0.
+        changed: of the same shape.
+
+    Returns:
+        At most 1; NaN where nothing or everything changed.
+    """
+    share = changed.mean(axis=0) if len(changed) else np.zeros(1)
+    naive = float(np.mean(share * (1 - share)))
+    return float("nan") if naive == 0 else 1.0 - float(np.mean((risk - changed) ** 2)) / naive

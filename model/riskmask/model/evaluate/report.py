@@ -26,6 +26,9 @@ _METHOD = [
     f"changed area (widened by 8 pixels). A figure on fewer than {FEWEST} regions is in",
     "brackets, and is not held against a bar.",
     "",
+    "Brier skill is told against the share of changed regions over all levels, which a forecast",
+    "that knows nothing but the level beats already, and against the share at each level.",
+    "",
     "The best baseline is the best of edge energy, local entropy, spectral-residual saliency, a",
     "text detector (RapidOCR's DBNet), the same with a face detector (YuNet), those two with text",
     "weighted by its height, and a constant; of each figure anew, on the pictures that it is",
@@ -73,8 +76,9 @@ def write_markdown(report: Report, out: Path, figures: str) -> None:
     lines = [
         f"# {report.title}",
         "",
-        "Made by `python -m riskmask.model.evaluate` on sources, icon families and typefaces that",
-        f"training never saw. Detector: {report.detector}. Every method's figures are in",
+        "Made by `python -m riskmask.model.evaluate` on sources, icon families and files of",
+        f"typefaces that training never saw. Detector: {report.detector}. "
+        "Every method's figures are in",
         f"[{figures}]({figures}).",
         "",
         *[line for note in report.notes for line in (note, "")],
@@ -162,7 +166,8 @@ def _safety(group: Group) -> list[str]:
     return [
         f"Risk of regions at all levels ({safety.regions} regions): Spearman of predicted and true",
         f"safe level {_with_interval(safety.rank)}, expected calibration error",
-        f"{_with_interval(safety.calibration)}, Brier skill {_with_interval(safety.skill)}.",
+        f"{_with_interval(safety.calibration)}, Brier skill {_with_interval(safety.skill)}, "
+        f"against the share at each level {_with_interval(safety.level_skill)}.",
     ]
 
 

@@ -35,12 +35,14 @@ class Safety:
         calibration: expected calibration error, bins of equal mass.
         skill: Brier skill against the overall share of changed regions: 1 is perfect, 0 as good
             as that share.
+        level_skill: against the share at each level, so that knowing the level gains nothing.
     """
 
     regions: int
     rank: Figure
     calibration: Figure
     skill: Figure
+    level_skill: Figure
 
 
 def measure_safety(table: RegionTable, method: str, seed: int = 0) -> Safety:
@@ -60,13 +62,16 @@ def measure_safety(table: RegionTable, method: str, seed: int = 0) -> Safety:
     def skill(rows: NDArray[np.intp]) -> float:
         return brier_skill(risk[rows].ravel(), changed[rows].ravel())
 
+    def level_skill(rows: NDArray[np.intp]) -> float:
+        return brier_skill(risk[rows], changed[rows])
+
     every = np.arange(len(table))
 
     def figure(statistic: Callable[[NDArray[np.intp]], float]) -> Figure:
         value = statistic(every) if len(table) else float("nan")
         return Figure(value, interval(table.image, statistic, seed))
 
-    return Safety(len(table), figure(rank), figure(calibration), figure(skill))
+    return Safety(len(table), figure(rank), figure(calibration), figure(skill), figure(level_skill))
 
 
 def safe_levels(risk: NDArray[np.float64], threshold: float = THRESHOLD) -> NDArray[np.float64]:

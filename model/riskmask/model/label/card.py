@@ -16,6 +16,7 @@ from riskmask.model.data.planes import CONTENTS, KINDS
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import read_rows
 from riskmask.model.levels import ANCHORS
+from riskmask.model.whole_file import write_whole
 
 CARD = "card.md"
 
@@ -184,7 +185,7 @@ def main(
 ) -> None:
     """Write the data card of a folder of labels into it."""
     path = labels / CARD
-    path.write_text(card(labels), encoding="utf-8")
+    write_whole(path, card(labels))
     typer.echo(f"wrote {path}")
 
 

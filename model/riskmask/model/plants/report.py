@@ -11,6 +11,7 @@ from riskmask.model.plants.garden import PLANTED
 from riskmask.model.plants.near_lossless import NearLossless
 from riskmask.model.plants.reconstructions import LEVELS, Row
 from riskmask.model.plants.score import Outcome, Share, score
+from riskmask.model.whole_file import write_whole
 
 KINDS = ("amplitude", "geometry", "shape")
 # Recall and precision that an annotator must reach; the right kind on as many of the plants found.
@@ -97,7 +98,7 @@ def write_markdown(report: Report, out: Path) -> None:
     if report.reconstructions is not None:
         lines += _reconstructions(report.reconstructions)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(out, "\n".join(lines) + "\n")
 
 
 def _missed(name: str, recall: Share, precision: Share, kind: Share) -> str:

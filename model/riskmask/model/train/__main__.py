@@ -146,6 +146,7 @@ def calibrate(
     from riskmask.model.train.calibration import fit_platt, judged_table
     from riskmask.model.train.detector import load_trained
     from riskmask.model.train.detector_card import CALIBRATION, calibration_line
+    from riskmask.model.whole_file import write_whole
 
     folders = labels or [Path("runs/labels")]
     try:
@@ -165,7 +166,7 @@ def calibrate(
     register("detector", path, DETECTOR_NAME)
     # Which file it is about, or a later export of this run would count as calibrated too.
     record = {"file": path.name, **asdict(platt)}
-    (run / CALIBRATION).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(run / CALIBRATION, json.dumps(record, indent=2) + "\n")
     typer.echo(calibration_line(platt))
 
 
@@ -184,12 +185,13 @@ def detector_card(
     """Write the packaged detector's card from its runs and its labels."""
     from riskmask.model.runtime.weights import find_weights
     from riskmask.model.train.detector_card import card
+    from riskmask.model.whole_file import write_whole
 
     weights = find_weights("detector", out)
     runs, folders = run or [Path("runs/detector")], labels or [Path("runs/labels")]
     text = card(weights, runs, folders, note or ())
     path = out / "detector.md"
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     typer.echo(f"wrote {path}")
 
 

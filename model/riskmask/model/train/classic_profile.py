@@ -19,6 +19,9 @@ from riskmask.model.codecs.classic import Coder
 from riskmask.model.codecs.learned import LearnedCodec
 from riskmask.model.corpus import Corpus
 from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.runtime.errors import ProfileError
+from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.model.whole_file import write_whole
 
 PHOTOGRAPHS = 40
 CUT = 512
@@ -38,13 +41,16 @@ def calibration_photographs(corpus: Corpus) -> list[NDArray[np.uint8]]:
 def fit_profile(
     reference: LearnedCodec, coder: Coder, photographs: Sequence[NDArray[np.uint8]], out: Path
 ) -> None:
-    """Measure both codecs on the photographs and write the profile.
+    """Measure both codecs on the photographs and write the profile, of rates alone.
 
     Args:
         reference: the codec that defines the levels.
         coder: the classic codec.
         photographs: (H, W, 3) uint8 RGB each.
         out: the profile's JSON file.
+
+    Raises:
+        ProfileError: none of its qualities lies in the range of the levels.
     """
     qualities = coder.fine_ladder
     wanted = np.zeros((len(photographs), ANCHORS))
@@ -58,14 +64,19 @@ def fit_profile(
     pairs = [
         [round(float(v), 3), q] for v, q, k in zip(levels, qualities, inside, strict=True) if k
     ]
-    if curve[-1] > reference_curve[-1]:
+    if pairs and curve[-1] > reference_curve[-1]:
         last = round(float(np.interp(reference_curve[-1], curve, qualities)))
         if (last - pairs[-1][1]) * (coder.best - coder.worst) > 0:
             pairs.append([FINEST, last])
+    if not pairs:
+        raise ProfileError(
+            f"no quality of {coder.name} gives a rate between those of the coarsest and the finest "
+            "level on these photographs"
+        )
     profile = {
         "schema": 1,
         "name": coder.name,
-        "version": "1",
+        "version": _next_version(out),
         "codec": coder.description,
         "quality": {
             "minimum": min(coder.worst, coder.best),
@@ -82,7 +93,12 @@ def fit_profile(
             "the risk of a level is taken as the reference codec's"
         ),
     }
-    out.write_text(json.dumps(profile, indent=2) + "\n", encoding="utf-8")
+    write_whole(out, json.dumps(profile, indent=2) + "\n")
+
+
+def _next_version(out: Path) -> str:
+    before = CodecProfile.load(out).version if out.exists() else "0"
+    return str(int(before) + 1) if before.isdecimal() else "1"
 
 
 def coded_bpp(coder: Coder, image: NDArray[np.uint8], quality: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -25,6 +24,7 @@ from riskmask.model.train.objectives import Objective
 from riskmask.model.train.recipes import RECIPES
 from riskmask.model.train.run import (
     MovingAverage,
+    RunLog,
     cosine_rate,
     load_checkpoint,
     pick_device,
@@ -131,7 +131,7 @@ def train_codec(
     started = saved_at = time.monotonic()
     window: list[dict[str, float]] = []
     trained = objective.parameters()
-    with _Log(folder / "codec.jsonl", first) as log:
+    with RunLog(folder / "codec.jsonl", first) as log:
         for step in tqdm(range(first, settings.steps), initial=first, total=settings.steps):
             rate = cosine_rate(step, settings.steps, settings.rate)
             for group in optimiser.param_groups:
@@ -228,29 +228,3 @@ def _restore_noise(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["cpu"].cpu())
     if "cuda" in state and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"].cpu())
-
-
-class _Log:
-    """JSON lines, one for 100 steps; what a killed run wrote after its checkpoint is dropped."""
-
-    def __init__(self, path: Path, first: int) -> None:
-        kept = []
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= first]
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write(self, step: int, window: list[dict[str, float]], seconds: float) -> None:
-        means = {
-            name: round(float(np.mean([entry[name] for entry in window])), 4) for name in window[0]
-        }
-        line = {"step": step, **means, "seconds": round(seconds, 1)}
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()

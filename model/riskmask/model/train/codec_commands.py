@@ -182,6 +182,7 @@ def classic_profile(
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.corpus import Corpus
     from riskmask.model.encoders.errors import EncoderError
+    from riskmask.model.runtime.errors import ProfileError
     from riskmask.model.train.classic_profile import calibration_photographs, fit_profile
 
     try:
@@ -190,8 +191,15 @@ def classic_profile(
         raise typer.BadParameter(str(error), param_hint="--codec") from None
     out = out or PROFILES / f"{codec}.json"
     photographs = calibration_photographs(Corpus.find(corpus))
-    fit_profile(Hyperprior.load(packaged_hyperprior()), coder, photographs, out)
-    typer.echo(f"wrote {out}")
+    try:
+        fit_profile(Hyperprior.load(packaged_hyperprior()), coder, photographs, out)
+    except ProfileError as error:
+        typer.echo(f"classic-profile: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(
+        f"wrote {out}, of rates alone; its risks and errors are calibrated by train codec-profile "
+        "and train error-calibration"
+    )
 
 
 @app.command()
@@ -215,6 +223,7 @@ def codec_card(
     from riskmask.model.codecs.hyperprior import Hyperprior
     from riskmask.model.corpus import Corpus
     from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.whole_file import write_whole
 
     found = Corpus.find(corpus)
     held_out = list(found.select("test", categories=("photo",)))
@@ -228,7 +237,7 @@ def codec_card(
         note,
     )
     path = out / f"{architecture}.md"
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     typer.echo(f"wrote {path}")
 
 

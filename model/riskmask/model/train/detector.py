@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import Counter
@@ -21,6 +22,7 @@ from riskmask.model.detector import DEFAULT_SHAPE, Detector, DetectorShape, Logi
 from riskmask.model.levels import ANCHORS
 from riskmask.model.train.run import (
     MovingAverage,
+    RunLog,
     cosine_rate,
     load_checkpoint,
     pick_device,
@@ -107,7 +109,8 @@ def train_detector(
     average = MovingAverage(network, 0.998)
     checkpoint = folder / CHECKPOINT
     first, seconds = 0, 0.0
-    saved = load_checkpoint(checkpoint, asdict(settings), device)
+    data = _data(examples, shape, network)
+    saved = load_checkpoint(checkpoint, asdict(settings), device, data)
     if saved is not None:
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
@@ -124,7 +127,7 @@ def train_detector(
                 module.eval()
     started = saved_at = time.monotonic()
     window: list[dict[str, float]] = []
-    with (folder / "detector.jsonl").open("a", encoding="utf-8") as log:
+    with RunLog(folder / "detector.jsonl", first) as log:
         for step in range(first, settings.steps):
             for group in optimiser.param_groups:
                 group["lr"] = cosine_rate(step, settings.steps, settings.rate)
@@ -142,23 +145,21 @@ def train_detector(
 
             now = time.monotonic()
             if (step + 1) % LOG_STEPS == 0:
-                line: dict[str, Any] = {"step": step + 1}
-                for name in parts:
-                    line[name] = round(sum(entry[name] for entry in window) / len(window), 4)
-                window.clear()
+                further = {}
                 if checks and (step + 1) % CHECK_STEPS == 0:
                     averaged = Detector(shape).to(device)
                     averaged.load_state_dict({**network.state_dict(), **average.state})
-                    line["held_out"] = held_out_loss(averaged, checks, settings.region_weight)
-                line["seconds"] = round(seconds + now - started, 1)
-                log.write(json.dumps(line) + "\n")
-                log.flush()
+                    lost = held_out_loss(averaged, checks, settings.region_weight)
+                    further["held_out"] = lost
+                log.write(step + 1, window, seconds + now - started, **further)
+                window.clear()
             if step + 1 == settings.steps or now - saved_at > settings.checkpoint_minutes * 60:
                 saved_at = now
                 save_checkpoint(
                     checkpoint,
                     {
                         "settings": asdict(settings),
+                        "data": data,
                         "shape": asdict(shape),
                         "network": network.state_dict(),
                         "optimiser": optimiser.state_dict(),
@@ -171,6 +172,17 @@ def train_detector(
     network.load_state_dict({**network.state_dict(), **average.state})
     network.cpu().eval()
     return network
+
+
+def _data(examples: Sequence[Example], shape: DetectorShape, start: Detector) -> str:
+    """What tells a run from others of the same settings: pictures, labels, network and weights."""
+    digest = hashlib.sha256(json.dumps(asdict(shape)).encode())
+    for value in start.state_dict().values():
+        digest.update(value.cpu().numpy().tobytes())
+    for example in examples:
+        digest.update(f"{example.key} {len(example.others)}".encode())
+        digest.update(example.labels.changed.tobytes())
+    return digest.hexdigest()
 
 
 def _crops(examples: Sequence[Example], settings: DetectorTraining) -> list[Batch]:

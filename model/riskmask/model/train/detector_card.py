@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from riskmask.model.cards import labelled_sources, loss_table
+from riskmask.model.data.pictures import is_for_calibration
 from riskmask.model.data.recipe import Recipe
-from riskmask.model.data.shards import finished
+from riskmask.model.data.shards import read_rows
 from riskmask.model.runtime.weights import Weights
 from riskmask.model.train.calibration import Platt
 from riskmask.model.train.detector import load_trained
@@ -64,7 +65,7 @@ def card(
         "Pictures cut to 640x640 at most; `scenes` are rendered on training photographs with icons",
         "of the training families.",
         "",
-        labelled_sources(labels),
+        labelled_sources(labels, trained=True),
     ]
     return "\n".join(lines) + "\n"
 
@@ -106,8 +107,9 @@ def _trained(runs: Sequence[Path]) -> list[str]:
 def _codecs(labels: Sequence[Path]) -> str:
     pictures: dict[str, set[str]] = {}
     for folder in labels:
-        for key, codec in finished(folder):
-            pictures.setdefault(codec, set()).add(key)
+        for row in read_rows(folder, planes=False):
+            if row.error is None and not is_for_calibration(row.key, row.source):
+                pictures.setdefault(row.codec, set()).add(row.key)
     return ", ".join(f"{codec} {len(keys)}" for codec, keys in sorted(pictures.items()))
 
 

@@ -45,6 +45,7 @@ def quantise(
     from riskmask.model.runtime.errors import ModelError
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.train.detector_card import QUANTISATION
+    from riskmask.model.whole_file import write_whole
 
     try:
         before = Predictor(model)
@@ -94,7 +95,7 @@ def quantise(
         "lost": lost,
     }
     run.mkdir(parents=True, exist_ok=True)
-    (run / QUANTISATION).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(run / QUANTISATION, json.dumps(record, indent=2) + "\n")
     typer.echo(
         f"wrote {written}, {written.stat().st_size / 1e6:.1f} MB for {size_before / 1e6:.1f}; AP "
         f"lost over {len(table)} judged regions of {len(kept)} pictures kept out of training: "

@@ -2,7 +2,8 @@
 
 Once a region has changed gravely at a level, it counts as wrong at every coarser one: what has
 become illegible there is not cured. So of a coded picture a region is in error that changes and
-whose change is grave, or is grave by the labels at some finer level.
+whose change is grave, or is grave by the labels: of uniform files at that level or a finer one; of
+others, whose levels differ from place to place or lie between two, at any.
 """
 
 from __future__ import annotations
@@ -94,4 +95,9 @@ def raised(run: Run, labelled: Mapping[str, Labelled]) -> list[Raised]:
 def _in_error(coding: Coding, row: Labelled) -> bool:
     if coding.outcome is None:
         return False
-    return bool(coding.outcome.grave) or bool(row.grave.keys() & set(coding.outcome.changed))
+    carried = {
+        region
+        for region, finest in row.grave.items()
+        if coding.way != UNIFORM or finest >= coding.level
+    }
+    return bool(coding.outcome.grave) or bool(carried & set(coding.outcome.changed))

@@ -199,7 +199,8 @@ def _around_coding(coded: _Coded) -> Iterator[Figure]:
 
 def _jpeg(jpegs: Sequence[JpegTrial], keys: Mapping[str, int]) -> Iterator[Figure]:
     advised = [t for t in jpegs if t.advised and t.safe and t.outcome is not None]
-    clean = share(_numbers(advised, keys), np.array([not _grave(t) for t in advised], bool))
+    wrong = [_grave(t) or _is_under_the_smallest_safe(t) for t in advised]
+    clean = share(_numbers(advised, keys), ~np.array(wrong, bool))
     yield at_least("JPEG advised as safe, no error", clean, 0.95, FEWEST_FALLBACK)
     sized = [t for t in advised if t.smallest_bytes]
     ratio = np.array([t.size_bytes / (t.smallest_bytes or 1) for t in sized])
@@ -222,6 +223,11 @@ def _further_jpeg(jpegs: Sequence[JpegTrial], keys: Mapping[str, int]) -> Iterat
 
 def _grave(trial: JpegTrial) -> bool:
     return trial.outcome is not None and bool(trial.outcome.grave)
+
+
+def _is_under_the_smallest_safe(trial: JpegTrial) -> bool:
+    """Whether a JPEG as fine or finer has an error; of an advised one, for which that is known."""
+    return trial.smallest_quality is None or trial.quality < trial.smallest_quality
 
 
 def _numbers(trials: Sequence[JpegTrial], keys: Mapping[str, int]) -> NDArray[np.intp]:

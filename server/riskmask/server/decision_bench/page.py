@@ -34,11 +34,16 @@ when it is really coded so.
   changed, by the annotators that made the labels. Regions that nobody can judge do not count: the
   {unjudged} pictures without a judged region cannot show an error, so figures about errors that
   include them flatter.
-- Uniform coding: the verdicts are those of the labels, which are exact at the levels. Once a region
-  has such an error at a level, it counts as wrong at every coarser one, illegible or not; and a
-  change counts where the next coarser level changes the region too. Files that are coded anew
-  (with hints, at the safe rate, as JPEG) are judged in the same way, the coarser file being one of
-  the bytes, or the JPEG quality, of a level less.
+- Uniform coding: the verdicts are those of the labels, made at these levels. Of a region they keep
+  the finest level at which it changes, and whether it becomes another one there: then it counts as
+  wrong at every coarser level too, illegible or not. One that is illegible there counts as harmless
+  at all of them. A change counts where the next coarser level changes the region too.
+- Files that are coded anew, with hints or at the safe rate, are judged in the same way, the coarser
+  file being one of the bytes of a level less: a region is in error that becomes another one, or
+  that changes and is wrong by the labels, of uniform files at that level or a finer one.
+- A JPEG is in error where a region becomes another one in it, the coarser file being one of the
+  quality of a level less; the advised one also where the search for the smallest safe JPEG finds an
+  error at its quality or a finer one.
 - Hints are obeyed by `hyperprior` alone, coded at the bytes of uniform coding. Of other codecs'
   `FALLBACK_JPEG` only uniform coding is judged.
 - The smallest safe JPEG has the same subsampling as the advised one: from the finest quality down
