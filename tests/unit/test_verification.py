@@ -29,8 +29,13 @@ from riskmask.server.engine.job import Job, Stage
 from riskmask.server.engine.raw_image import PixelFormat, Plane, RawImage
 from riskmask.server.verification.availability import ANNOTATORS, AnnotatorFiles
 from riskmask.server.verification.parts import SIDE, parts
-from riskmask.server.verification.values import Region, Verification, VerificationRequest
-from riskmask.server.verification.verifier import Verifier
+from riskmask.server.verification.values import (
+    MeasuredFinding,
+    Region,
+    Verification,
+    VerificationRequest,
+)
+from riskmask.server.verification.verifier import MOST_FINDINGS, Verifier, _Examination
 
 pytestmark = pytest.mark.usefixtures("annotators_loaded")
 
@@ -335,6 +340,20 @@ def test_files_that_are_not_what_they_must_be_are_named(tmp_path: Path, icons: P
     with pytest.raises(AssetError, match=r"^icons: a__b\.svg cannot be drawn"):
         Verifier(AnnotatorFiles(icons=tmp_path)).warm()
     Verifier(AnnotatorFiles(icons=icons)).warm()
+
+
+def test_of_too_many_findings_the_gravest_are_told() -> None:
+    examination = _Examination((), 64, 64)
+    kind: Any = "amplitude"
+    severities = np.random.default_rng(3).permutation(MOST_FINDINGS + 1) / (MOST_FINDINGS + 1)
+    corners = ((0, 0), (4, 0), (4, 4))
+    examination._findings += [
+        MeasuredFinding("shape", None, None, kind, False, float(each), "", (0, 0, 4, 4), corners)
+        for each in severities
+    ]
+    told = [finding.severity for finding in examination.by_severity(["shape"])]
+    assert len(told) == MOST_FINDINGS == 10_000
+    assert told == sorted(severities, reverse=True)[:MOST_FINDINGS]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1536, 1536), (1537, 40), (5000, 3001), (40, 9000)])

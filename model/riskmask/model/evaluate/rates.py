@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from riskmask.model.codecs.base import Codec
-from riskmask.model.data.training_set import CELL, Example
-from riskmask.model.runtime.prediction import Prediction
+from riskmask.model.data.training_set import Example
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.model.runtime.whole_rate import whole_rate
 
 LEVELS = (0, 2, 4, 6)
 
@@ -52,13 +52,3 @@ def measure_rates(
             row.append(abs(predicted[level] - real) / real)
         errors.append(row)
     return RateErrors(LEVELS, np.array(errors))
-
-
-def whole_rate(predicted: Prediction) -> NDArray[np.float64]:
-    """(8,) bits per pixel of the whole image by the rate map, cells counted by their pixels."""
-    rows, columns = (
-        np.minimum(length - np.arange(0, length, CELL), CELL).astype(np.float64)
-        for length in (predicted.height, predicted.width)
-    )
-    inside = np.outer(rows, columns)
-    return np.asarray((predicted.rate * inside).sum(axis=(1, 2)) / inside.sum())

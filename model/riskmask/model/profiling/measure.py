@@ -19,6 +19,7 @@ from riskmask.model.runs import Lines, hold_to
 from riskmask.model.runtime.peak import SMALLEST_REGION, peak_risk
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.whole_rate import whole_rate
 
 PERCENTILE = 95  # of a region's cells: its risk, as the service reports it
 
@@ -154,7 +155,7 @@ class Measuring:
         return Measured(
             picture=picture,
             bpp=tuple(bpp),
-            predicted=tuple(prediction.rate.astype(np.float64).mean(axis=(1, 2)).tolist()),
+            predicted=tuple(whole_rate(prediction).tolist()),
             peak=_peaks(prediction),
             risk=tuple(
                 _risk_inside(prediction.risk, rasterise(regions[i].polygon, grid) > 0)

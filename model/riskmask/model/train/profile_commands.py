@@ -86,10 +86,10 @@ def codec_profile(
     from riskmask.model.data.planes import CONTENTS
     from riskmask.model.data.shards import LabelsError
     from riskmask.model.data.training_set import REFERENCE, load_folders
-    from riskmask.model.evaluate.rates import whole_rate
     from riskmask.model.runtime.errors import ModelError, ProfileError, WeightsError
     from riskmask.model.runtime.predictor import Predictor
     from riskmask.model.runtime.weights import find_weights
+    from riskmask.model.runtime.whole_rate import whole_rate
     from riskmask.model.train.calibration import judged_table
     from riskmask.model.train.codec_profile import fit_rates, fit_risk, of_contents, write_risk
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -158,7 +157,7 @@ def _report(
         )
         for target in bench.coders
     }
-    made = Made(_command(), _facts(setting, bench), len(chosen), without)
+    made = Made(_command(setting), _facts(setting, bench), len(chosen), without)
     cases = summarise(trials)
     scenes = [trial for trial in trials if trial.source == SCENES]
     others = [trial for trial in trials if trial.source != SCENES]
@@ -217,12 +216,13 @@ def _facts(setting: Setting, bench: Bench) -> list[str]:
     ]
 
 
-def _command() -> str:
-    """The command line without folders, which say nothing to anybody else."""
+def _command(setting: Setting) -> str:
+    """The command without folders, which say nothing to anybody else."""
     words = ["python -m riskmask.model.evaluate hints"]
-    for name, value in zip(sys.argv[1:], sys.argv[2:], strict=False):
-        if name in ("--target", "--pictures", "--fewest-words"):
-            words += [name, value]
-    if "--hindsight" in sys.argv:
+    words += [f"--target {target}" for target in setting.targets]
+    if setting.pictures >= 0:
+        words.append(f"--pictures {setting.pictures}")
+    words.append(f"--fewest-words {setting.fewest_words}")
+    if setting.hindsight:
         words.append("--hindsight")
     return " ".join(words)

@@ -2,8 +2,8 @@
 
 Once a region has changed gravely at a level, it counts as wrong at every coarser one: what has
 become illegible there is not cured. So of a coded picture a region is in error that changes and
-whose change is grave, or is grave by the labels: of uniform files at that level or a finer one; of
-others, whose levels differ from place to place or lie between two, at any.
+whose change is grave, or is grave by the labels at some level: with hints and at a safe rate the
+level differs from place to place or lies between two.
 """
 
 from __future__ import annotations
@@ -95,9 +95,4 @@ def raised(run: Run, labelled: Mapping[str, Labelled]) -> list[Raised]:
 def _in_error(coding: Coding, row: Labelled) -> bool:
     if coding.outcome is None:
         return False
-    carried = {
-        region
-        for region, finest in row.grave.items()
-        if coding.way != UNIFORM or finest >= coding.level
-    }
-    return bool(coding.outcome.grave) or bool(carried & set(coding.outcome.changed))
+    return bool(coding.outcome.grave) or bool(row.grave.keys() & set(coding.outcome.changed))

@@ -40,7 +40,7 @@ when it is really coded so.
   at all of them. A change counts where the next coarser level changes the region too.
 - Files that are coded anew, with hints or at the safe rate, are judged in the same way, the coarser
   file being one of the bytes of a level less: a region is in error that becomes another one, or
-  that changes and is wrong by the labels, of uniform files at that level or a finer one.
+  that changes and is wrong by the labels at some level.
 - A JPEG is in error where a region becomes another one in it, the coarser file being one of the
   quality of a level less; the advised one also where the search for the smallest safe JPEG finds an
   error at its quality or a finer one.
