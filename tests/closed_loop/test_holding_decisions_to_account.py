@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from riskmask.model.annotators.base import RegionAnnotator
+from riskmask.model.annotators.face import FaceAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.codecs.hyperprior import Hyperprior
@@ -173,6 +174,14 @@ def test_faces_are_judged_as_in_the_labels_whatever_detector_there_is(
     assert CliRunner().invoke(app, []).exit_code == 0
     assert "none.onnx" not in repr(asked)
     assert CliRunner().invoke(app, ["--yunet", "none.onnx"]).exit_code == 2
+    # A judge that took the file would fail here, since there is none.
+    judge = make_annotators(("face",), GlyphBank([]))["face"]
+    assert (
+        judge.examine(np.zeros((64, 64, 3), np.uint8), ()).find(np.zeros((64, 64, 3), np.uint8))
+        == []
+    )
+    with pytest.raises(FileNotFoundError):
+        FaceAnnotator.by_environment()
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:

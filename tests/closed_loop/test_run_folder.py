@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from riskmask.model.runs import RunError
+from riskmask.model.runs import RunError, code_hash
 from riskmask.server.closed_loop.record import Look, Run, Size, Trial
 from riskmask.server.closed_loop.sizes import Coded
 from riskmask.server.closed_loop.witnesses import Judgement
@@ -51,3 +52,14 @@ def test_a_run_with_another_detector_is_refused(tmp_path: Path) -> None:
     Run(tmp_path, {"detector": "1", "tesseract": "5"})
     with pytest.raises(RunError, match="differs in detector"):
         Run(tmp_path, {"detector": "2", "tesseract": "5"})
+
+
+def test_a_run_knows_the_code_that_it_was_made_by(tmp_path: Path) -> None:
+    package = ModuleType("package")
+    package.__path__ = [str(tmp_path)]
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "module.py").write_text("x = 1\n")
+    before = code_hash(package)
+    assert code_hash(package) == before
+    (tmp_path / "inner" / "module.py").write_text("x = 2\n")
+    assert code_hash(package) != before

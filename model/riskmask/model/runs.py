@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from riskmask.model.whole_file import write_whole
@@ -97,3 +98,12 @@ def file_hash(path: Path) -> str:
 def text_hash(text: str) -> str:
     """The beginning of the SHA-256 of a setting that a run depends on."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_hash(package: ModuleType) -> str:
+    """The beginning of the SHA-256 of all modules of a package that a run depends on."""
+    digest = hashlib.sha256()
+    for folder in map(Path, package.__path__):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -34,7 +34,7 @@ LABELLERS: Mapping[str, Callable[[GlyphBank], RegionAnnotator]] = {
 
 ANNOTATORS: Mapping[str, Callable[[GlyphBank], Annotator]] = {
     **LABELLERS,
-    "face": lambda bank: FaceAnnotator(),
+    "face": lambda bank: FaceAnnotator.by_environment(),
     "amplitude": lambda bank: AmplitudeAnnotator(),
     "geometry": lambda bank: GeometryAnnotator(),
     "shape": lambda bank: ShapeAnnotator(),

@@ -54,15 +54,19 @@ class FaceAnnotator:
     """Reads each known face in the original and in reconstructions of it.
 
     Args:
-        yunet: YuNet's ONNX file; default: the one that ``RISKMASK_FACE_DETECTOR`` names, and
-            without that dlib's frontal detector.
+        yunet: YuNet's ONNX file; default: none, but dlib's frontal detector.
     """
 
     name = "face"
 
     def __init__(self, yunet: Path | None = None) -> None:
+        self._reader = FaceReader(yunet)
+
+    @classmethod
+    def by_environment(cls) -> FaceAnnotator:
+        """With YuNet's file where ``RISKMASK_FACE_DETECTOR`` names one."""
         named = os.environ.get(ENVIRONMENT)
-        self._reader = FaceReader(yunet or (Path(named) if named else None))
+        return cls(Path(named) if named else None)
 
     def examine(
         self, original: NDArray[np.uint8], regions: Sequence[KnownRegion]

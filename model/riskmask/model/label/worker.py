@@ -121,6 +121,8 @@ class Worker:
 def make_annotators(names: Sequence[str], bank: GlyphBank) -> Mapping[str, Annotator]:
     """Annotators by name, of faces those that a second detector confirms, found by dlib.
 
+    Whatever detector the environment names: labels and what is held against them have one judge.
+
     Args:
         names: of the registry.
         bank: the icons that symbols are compared with.

@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from riskmask.model import annotators as judges
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
 from riskmask.model.data.items import SCENES
 from riskmask.model.data.pictures import Pictures
-from riskmask.model.runs import file_hash, text_hash
+from riskmask.model.runs import code_hash, file_hash, text_hash
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.model.runtime.weights import find_weights
+from riskmask.server import engine
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.figures import hindsights, summarise
 from riskmask.server.closed_loop.maps import scorers
@@ -83,7 +85,7 @@ def close_the_loop(setting: Setting, out: Path, page: Path) -> None:
         coders={target: Coder(target) for target in setting.targets},
         hindsight=setting.hindsight,
     )
-    made_with = _made_with(setting, bench)
+    made_with = _made_with(setting, bench, found)
     run = Run(setting.run, made_with)
     pictures = held_out_pictures(corpus, setting.fonts)
     chosen = _choose(setting, bench, run, pictures, found)
@@ -189,7 +191,7 @@ def _cases(bench: Bench) -> Iterator[tuple[str, float]]:
             yield target, factor
 
 
-def _made_with(setting: Setting, bench: Bench) -> dict[str, Any]:
+def _made_with(setting: Setting, bench: Bench, found: Sequence[Candidate]) -> dict[str, Any]:
     """What a trial depends on besides its picture."""
     return {
         "detector": bench.predictor.sha256,
@@ -199,6 +201,9 @@ def _made_with(setting: Setting, bench: Bench) -> dict[str, Any]:
         "text detector": version("rapidocr"),
         "policy": text_hash(repr(bench.policy)),
         "neural codec": packaged_hyperprior().name,
+        "pictures": text_hash(repr(sorted((c.key, c.image_sha256) for c in found))),
+        "engine": code_hash(engine),
+        "annotators": code_hash(judges),
         "encoders": {name: version(name) for name in ("av", "imageio-ffmpeg", "jpeglib")},
         "most covered": MOST_COVERED,
         "factors": list(FACTORS),

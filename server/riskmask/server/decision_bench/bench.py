@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from tqdm import tqdm
 
+from riskmask.model import annotators as judges
 from riskmask.model.annotators.base import RegionAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
@@ -20,10 +21,11 @@ from riskmask.model.data.labelled import Labelled, read_labelled
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.label.worker import make_annotators
 from riskmask.model.levels import ANCHORS
-from riskmask.model.runs import text_hash
+from riskmask.model.runs import code_hash, text_hash
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.weights import find_weights
+from riskmask.server import engine
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
 from riskmask.server.decision_bench.answers import Answer, Counsel
@@ -224,6 +226,8 @@ def _made_with(setting: Setting, bench: Bench, labelled: Sequence[Labelled]) -> 
         "pictures": "calibration" if setting.calibration else "held out",
         "recogniser": version("rapidocr"),
         "neural codec": packaged_hyperprior().name,
+        "engine": code_hash(engine),
+        "annotators": code_hash(judges),
     }
 
 
