@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from riskmask.model.codecs import classic_codec
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.data.items import Picture, scene_fonts, scene_items
 from riskmask.model.data.label_rows import LabelRow
+from riskmask.model.data.labelled import labelled_by
 from riskmask.model.data.planes import LabelMap, rasterise
 from riskmask.model.data.scenes import SceneRenderer
+from riskmask.model.data.shards import read_rows, write_shard
 from riskmask.model.label.factory import Factory
 from riskmask.model.label.subject import Table
 
@@ -135,9 +138,10 @@ class _Stumbling:
 
     name = "stumbling"
 
-    def __init__(self, levels: set[int]) -> None:
+    def __init__(self, levels: set[int], legible: Container[int] = range(8)) -> None:
         self.judged = (0,)
         self._levels = levels
+        self._legible = legible
         self._level = -1
 
     def examine(self, original: object, regions: object) -> _Stumbling:
@@ -149,7 +153,8 @@ class _Stumbling:
     def judge(self, reconstruction: object, regions: object = None) -> dict[int, Finding]:
         self._level += 1
         box = ((16.0, 16.0), (48.0, 16.0), (48.0, 32.0), (16.0, 32.0))
-        finding = Finding(0, "text", "shape", True, 1.0, "'6' → '8'", box)
+        legible = self._level in self._legible
+        finding = Finding(0, "text", "shape", legible, 1.0, "'6' → '8'", box)
         return {0: finding} if self._level in self._levels else {}
 
 
@@ -174,6 +179,25 @@ def test_a_change_counts_when_the_next_coarser_level_changes_it_too(
     row = Factory(codec).label(subject, codec)
     assert _labels(row).changed.max() == count
     assert [finding.level for finding in row.findings] == ([count - 1] if count else [])
+
+
+@pytest.mark.parametrize(
+    ("legible", "grave"),
+    [(range(8), 5), (range(3), 2), ({1, 4}, 4), (range(6, 8), None), ((), None)],
+)
+def test_what_is_illegible_at_fine_levels_and_another_word_at_coarser_ones_is_an_error_there(
+    codec: Hyperprior, picture: Picture, legible: Container[int], grave: int | None, tmp_path: Path
+) -> None:
+    stumbling = _Stumbling(set(range(6)), legible)
+    row = Factory(codec).label(Table({"stumbling": stumbling}).prepare("scene", picture), codec)
+    write_shard(tmp_path, [row])
+    [kept] = read_rows(tmp_path)
+    [finding] = kept.findings
+    assert (finding.level, finding.grave_level) == (5, grave)
+    assert finding.high_impact is (grave == 5)
+    said = labelled_by(kept)
+    wrong = [said.has_error(level) for level in range(8)]
+    assert wrong == [grave is not None and level <= grave for level in range(8)]
 
 
 def test_unjudged_regions_are_present_and_unknown(

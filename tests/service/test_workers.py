@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -24,6 +26,7 @@ from riskmask.client import Client
 from riskmask.server.addresses import Address, check_port_is_free, parse_address, shared_ports
 from riskmask.server.errors import StartError
 from riskmask.server.settings import load_settings
+from riskmask.server.supervisor import SETTLED, Supervisor
 from riskmask.server.worker_process import WorkerProcess
 from riskmask.v1 import riskmask_pb2 as pb
 from riskmask.v1 import riskmask_pb2_grpc as pb_grpc
@@ -244,3 +247,51 @@ async def test_a_worker_for_which_there_is_no_process_is_a_start_error(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no-interpreter"))
     with pytest.raises(StartError, match="cannot be started: No such file"):
         await WorkerProcess.start(0, load_settings(address=("127.0.0.1:0",)))
+
+
+async def test_a_worker_that_keeps_leaving_is_replaced_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The delay doubles up to its longest; a worker that served for a while counts as the first."""
+    clock = 0.0
+    lives = [1.0] * 8 + [SETTLED + 1] + [1.0] * 2
+    delays: list[float] = []
+    supervisor = Supervisor(load_settings(address=("127.0.0.1:0",)), lambda _: None)
+
+    async def live(_: int) -> str:
+        nonlocal clock
+        clock += lives[len(delays)]
+        return "was killed"
+
+    async def pause(seconds: float) -> None:
+        delays.append(seconds)
+        if len(delays) == len(lives):
+            supervisor._stopping.set()
+
+    monkeypatch.setattr(supervisor, "_live", live)
+    monkeypatch.setattr(supervisor, "_pause", pause)
+    monkeypatch.setattr("riskmask.server.supervisor.time.monotonic", lambda: clock)
+    await supervisor._keep(0)
+    assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30, 0.5, 1, 2]
+
+
+async def test_a_worker_that_does_not_leave_in_time_is_ended_and_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It gets SIGKILL, and the exit status is 1."""
+    monkeypatch.setattr("riskmask.server.supervisor.LEAVE_SECONDS", 0.2)
+    settings = load_settings(address=("127.0.0.1:0",), workers=2, drain_seconds=0.1)
+    served = asyncio.Event()
+    with shared_ports(settings.addresses) as addresses:
+        bound = settings.model_copy(update={"address": tuple(map(str, addresses))})
+        supervisor = Supervisor(bound, lambda _: served.set())
+        with caplog.at_level(logging.INFO):
+            running = asyncio.create_task(supervisor.run())
+            async with asyncio.timeout(120):
+                await served.wait()
+                worker = supervisor._workers[0]
+                os.kill(worker.pid, signal.SIGSTOP)  # hangs, whatever it is told
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert await running == 1
+    assert "did not leave within" in caplog.text
+    until(lambda: not is_there(worker.pid), 30)

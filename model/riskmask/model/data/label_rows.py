@@ -55,6 +55,9 @@ class LabelFinding:
         polygon: corners (x, y) in pixels.
         mask: cells of the stride-4 grid as packed bits; None where they are the polygon's.
         classic: a verdict for each classic codec.
+        grave_level: of a finding in a region the finest level at which the region becomes another
+            one, coarser than ``level`` where it is illegible there; None where it never does, and
+            in rows of before, which do not know more than ``high_impact``.
     """
 
     annotator: str
@@ -68,6 +71,12 @@ class LabelFinding:
     polygon: Polygon
     mask: bytes | None
     classic: tuple[ClassicVerdict, ...]
+    grave_level: int | None = None
+
+    @property
+    def finest_grave(self) -> int | None:
+        """The finest level at which it becomes another one; None where it is not known to."""
+        return self.level if self.high_impact else self.grave_level
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,7 @@ _FINDING = pa.struct(
         ("polygon", _POLYGON),
         ("mask", pa.binary()),
         ("classic", pa.list_(_CLASSIC)),
+        ("grave_level", pa.int8()),
     ]
 )
 SCHEMA = pa.schema(

@@ -23,7 +23,7 @@ class Labelled:
         bpp: at the eight levels, the coarsest first.
         judged: regions that an annotator judged.
         changed: of the changed ones the finest level at which they change.
-        grave: likewise of those whose change there is of high impact, or a face's.
+        grave: the finest level at which a region becomes another one, or at which a face changes.
     """
 
     key: str
@@ -79,10 +79,11 @@ def labelled_by(row: LabelRow) -> Labelled:
     """What a row of labels says."""
     regional = [(f.region, f) for f in row.findings if f.region is not None]
 
-    def finest(chosen: list[tuple[int, LabelFinding]]) -> dict[int, int]:
+    def finest(chosen: list[tuple[int, int | None]]) -> dict[int, int]:
         levels: dict[int, int] = {}
-        for region, finding in chosen:
-            levels[region] = max(levels.get(region, 0), finding.level)
+        for region, level in chosen:
+            if level is not None:
+                levels[region] = max(levels.get(region, 0), level)
         return levels
 
     return Labelled(
@@ -92,6 +93,10 @@ def labelled_by(row: LabelRow) -> Labelled:
         codec=row.codec,
         bpp=row.bpp,
         judged=frozenset(i for i, place in enumerate(row.places) if place.judged),
-        changed=finest(regional),
-        grave=finest([(r, f) for r, f in regional if is_grave(f.high_impact, f.content)]),
+        changed=finest([(region, finding.level) for region, finding in regional]),
+        grave=finest([(region, _grave_level(finding)) for region, finding in regional]),
     )
+
+
+def _grave_level(finding: LabelFinding) -> int | None:
+    return finding.level if finding.content == "face" else finding.finest_grave

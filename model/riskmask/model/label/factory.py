@@ -90,7 +90,10 @@ class Factory:
                 Place(region.content, region.polygon, index in judged)
                 for index, region in enumerate(places)
             ),
-            findings=tuple(_row(located, verdicts) for located, verdicts in ordered),
+            findings=tuple(
+                _row(located, verdicts, regions.grave_level(located.finding.region))
+                for located, verdicts in ordered
+            ),
             labels=_planes(subject, regions.confirmed, subject.reference_rates(self._reference)),
         )
 
@@ -101,13 +104,19 @@ class _Suspects:
     Attributes:
         doubtful: which annotator judges each region that a finer level may still change.
         confirmed: what is known of each changed region, at the finest level so far.
+        grave: the finest level so far at which a region became another one.
     """
 
     def __init__(self, subject: Subject) -> None:
         self._examinations = subject.regional
         self.doubtful = subject.judges()
         self.confirmed: dict[int, Located] = {}
+        self.grave: dict[int, int] = {}
         self._changed = set(self.doubtful)  # by the level before; nothing is coarser than 0
+
+    def grave_level(self, region: int | None) -> int | None:
+        """The finest level at which a region became another one; None where it never did."""
+        return None if region is None else self.grave.get(region)
 
     def judge(self, reconstruction: NDArray[np.uint8], level: int) -> None:
         """Judge the regions that two levels in a row have not left alone."""
@@ -123,6 +132,8 @@ class _Suspects:
         for index in list(self.doubtful):
             if index in self._changed and index in found:
                 self.confirmed[index] = found[index]
+                if found[index].finding.high_impact:
+                    self.grave[index] = level
             elif index not in self._changed and index not in found:
                 del self.doubtful[index]
         self._changed = set(found)
@@ -142,7 +153,9 @@ def _planes(
     return draw_labels(size, regions, verdicts, picture.complete, rates)
 
 
-def _row(located: Located, classic: tuple[ClassicVerdict, ...]) -> LabelFinding:
+def _row(
+    located: Located, classic: tuple[ClassicVerdict, ...], grave_level: int | None
+) -> LabelFinding:
     finding = located.finding
     return LabelFinding(
         annotator=located.annotator,
@@ -156,6 +169,7 @@ def _row(located: Located, classic: tuple[ClassicVerdict, ...]) -> LabelFinding:
         polygon=_rounded(finding.polygon),
         mask=None if finding.mask is None else pack_cells(finding.mask),
         classic=classic,
+        grave_level=grave_level,
     )
 
 

@@ -1,9 +1,8 @@
 """How likely an error is somewhere in a picture, from a measurement.
 
 A picture counts once at every quality: by the peak of its risk map there, and whether any of its
-text became another one. What is wrong at a finer level counts as wrong at every coarser one. Labels
-keep the finest change alone, so text that is illegible there and another one at a coarser level
-counts here and not with them.
+text became another one. What is wrong at a finer level counts as wrong at every coarser one, as in
+labels that know the finest level at which text becomes another one.
 """
 
 from __future__ import annotations
