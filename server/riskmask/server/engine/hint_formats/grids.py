@@ -42,7 +42,7 @@ def at_most(values: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     return np.asarray(allowed[nearest])
 
 
-def squares_of(like: CanonicalMap, square: int) -> tuple[int, int]:
+def grid_shape(like: CanonicalMap, square: int) -> tuple[int, int]:
     """Rows and columns of squares of an image."""
     return -(-like.height // square), -(-like.width // square)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
-from riskmask.server.engine.hint_formats.grids import quantised, raster, snapped, spread, squares_of
+from riskmask.server.engine.hint_formats.grids import grid_shape, quantised, raster, snapped, spread
 from riskmask.server.engine.hint_formats.qp import QP_PER_OCTAVE, QP_RANGE
 from riskmask.server.engine.values import HintPayload
 
@@ -40,7 +40,7 @@ class Kvazaar:
 
     def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
         """The levels that the deltas ask for."""
-        rows, columns = squares_of(like, TREE_UNIT)
+        rows, columns = grid_shape(like, TREE_UNIT)
         if len(data) < HEAD.size:
             raise HintError("a kvazaar hint begins with the map's width and height, 8 bytes")
         if HEAD.unpack_from(data) != (columns, rows):

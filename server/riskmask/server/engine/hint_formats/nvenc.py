@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
-from riskmask.server.engine.hint_formats.grids import quantised, raster, snapped, spread, squares_of
+from riskmask.server.engine.hint_formats.grids import grid_shape, quantised, raster, snapped, spread
 from riskmask.server.engine.values import HintPayload
 
 
@@ -43,5 +43,5 @@ class Nvenc:
 
     def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
         """The levels that the deltas ask for."""
-        squares = raster(data, np.int8, squares_of(like, self.square), like, self.name)
+        squares = raster(data, np.int8, grid_shape(like, self.square), like, self.name)
         return like.from_offsets(spread(squares, self.square, like), self.name, self._per_octave)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
-from riskmask.server.engine.hint_formats.grids import at_most, quantised, raster, squares_of
+from riskmask.server.engine.hint_formats.grids import at_most, grid_shape, quantised, raster
 from riskmask.server.engine.hint_formats.qp import QUANTIZER_PER_OCTAVE, QUANTIZER_RANGE
 from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
@@ -38,7 +38,7 @@ class SegmentMap:
         values, counts = np.unique(deltas, return_counts=True)
         values = values[np.argsort(-counts, kind="stable")]
         numbers = (deltas[..., None] == values).argmax(axis=-1).astype(np.uint8)
-        rows, columns = squares_of(canonical, CELL)
+        rows, columns = grid_shape(canonical, CELL)
         cells = numbers.repeat(BLOCK // CELL, axis=0).repeat(BLOCK // CELL, axis=1)
         table = np.zeros(SEGMENTS, "<i4")
         table[: values.size] = values
@@ -50,7 +50,7 @@ class SegmentMap:
         if len(data) < HEAD:
             raise HintError(f"a {self.name} hint begins with {SEGMENTS} deltas, {HEAD} bytes")
         table = np.frombuffer(data[:HEAD], "<i4").astype(np.float64)
-        cells = raster(data[HEAD:], np.uint8, squares_of(like, CELL), like, self.name)
+        cells = raster(data[HEAD:], np.uint8, grid_shape(like, CELL), like, self.name)
         if cells.max() >= SEGMENTS or np.abs(table).max() > QUANTIZER_RANGE:
             raise HintError(
                 f"{self.name} takes segments 0 to {SEGMENTS - 1} and deltas "

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import (
     at_most,
+    grid_shape,
     quantised,
     snapped,
     spread,
-    squares_of,
 )
 from riskmask.server.engine.hint_formats.qp import QINDEX_PER_OCTAVE, QINDEX_RANGE
 from riskmask.server.engine.values import HintPayload
@@ -48,7 +48,7 @@ class SvtAv1:
             frame, *numbers = map(int, data.decode("ascii").splitlines()[0].split())
         except (ValueError, IndexError):
             raise HintError("an svt-av1 hint is a line of whole numbers") from None
-        rows, columns = squares_of(like, SUPERBLOCK)
+        rows, columns = grid_shape(like, SUPERBLOCK)
         if frame != 0 or len(numbers) != rows * columns:
             raise HintError(
                 f"this svt-av1 line has {len(numbers)} offsets for frame {frame}; an image of "
