@@ -13,6 +13,9 @@ from PIL import Image
 
 from riskmask.model.corpus import Icon
 
+# of R', G', B' (Rec. ITU-R BT.601-7, section 2.5.1)
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
 
 class GlyphBank:
     """SVG icons by family and name, with a cache of rendered coverage masks.
@@ -61,5 +64,8 @@ def render_coverage(path: Path, width: int, height: int) -> NDArray[np.float32]:
     pixels = np.asarray(picture, dtype=np.float32) / 255
     alpha = pixels[..., 3]
     if alpha.mean() > 0.9:  # a filled square (a flag): its drawing is in its brightness
-        alpha = alpha * (1 - pixels[..., :3] @ np.array([0.299, 0.587, 0.114], dtype=np.float32))
+        red, green, blue = np.moveaxis(pixels[..., :3], -1, 0)
+        # term by term: a matrix product rounds differently from processor to processor, and a
+        # labelled picture is known by its hash
+        alpha = alpha * (1 - (_LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue))
     return alpha
