@@ -12,16 +12,17 @@ import torch
 
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.training_set import Batch, Example, Sampler
-from riskmask.model.detector import Detector, Logits
+from riskmask.model.detector import DEFAULT_SHAPE, Detector, Logits
 from riskmask.model.train import detector as training
 from riskmask.model.train.detector import (
     DetectorTraining,
+    Start,
     average_runs,
     load_trained,
     losses,
     train_detector,
 )
-from riskmask.model.train.run import RunLog
+from riskmask.model.train.run import OtherSettingsError, RunLog
 
 SETTINGS = DetectorTraining(steps=3, batch=2, crop=64, device="cpu")
 slow = pytest.mark.slow
@@ -128,6 +129,24 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
         train_detector(examples[:-1], tmp_path / "cut", SETTINGS)
 
 
+@slow
+def test_a_run_is_held_to_the_file_that_it_began_with_not_to_how_that_was_read(
+    examples: list[Example], tmp_path: Path
+) -> None:
+    """Statistics of a file's normalisations are measured, and rounded otherwise by each reading."""
+    network = Detector(DEFAULT_SHAPE)
+    again = Detector(DEFAULT_SHAPE)
+    again.load_state_dict(network.state_dict())
+    name = next(name for name in again.state_dict() if name.endswith("running_mean"))
+    again.state_dict()[name].add_(1e-7)
+    short = replace(SETTINGS, steps=2)
+    train_detector(examples, tmp_path / "run", short, start=Start(network, "one"))
+    train_detector(examples, tmp_path / "run", SETTINGS, start=Start(again, "one"))
+    assert load_trained(tmp_path / "run")[1]["step"] == SETTINGS.steps
+    with pytest.raises(OtherSettingsError, match="on other pictures, labels or start weights"):
+        train_detector(examples, tmp_path / "run", SETTINGS, start=Start(network, "two"))
+
+
 def test_a_run_s_log_has_each_step_once(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     with RunLog(path, 0) as log:
@@ -149,7 +168,8 @@ def test_a_run_s_log_has_each_step_once(tmp_path: Path) -> None:
 def test_runs_are_averaged_into_a_run_of_its_own(examples: list[Example], tmp_path: Path) -> None:
     first, second, mean = (tmp_path / name for name in ("first", "second", "mean"))
     one = train_detector(examples, first, SETTINGS).state_dict()
-    other = train_detector(examples, second, SETTINGS, start=load_trained(first)[0]).state_dict()
+    start = Start(load_trained(first)[0], "of the first")
+    other = train_detector(examples, second, SETTINGS, start=start).state_dict()
     average_runs([first, second], mean)
     network, facts = load_trained(mean)
     assert facts["mean_of"] == ["first", "second"]
@@ -204,10 +224,10 @@ def test_statistics_are_kept_where_a_run_goes_on_gently(
     examples: list[Example], tmp_path: Path
 ) -> None:
     train_detector(examples, tmp_path / "first", SETTINGS)
-    start = load_trained(tmp_path / "first")[0]
+    start = Start(load_trained(tmp_path / "first")[0], "of the first")
     settings = replace(SETTINGS, frozen_statistics=True, started_from="first")
     gentle = train_detector(examples, tmp_path / "gentle", settings, start=start).state_dict()
-    before = start.state_dict()
+    before = start.network.state_dict()
     for name, value in gentle.items():
         if "running" in name:
             assert torch.equal(value, before[name]), name

@@ -17,7 +17,7 @@ from riskmask.model.detector import Detector, DetectorShape
 from riskmask.model.export import export_detector
 from riskmask.model.quantise import quantise_detector
 from riskmask.model.train.exported import NotADetectorError, read_exported
-from riskmask.model.train.starts import start_network
+from riskmask.model.train.starts import read_start
 
 SMALL = DetectorShape(pyramid=32, segmentation=32)
 
@@ -153,6 +153,6 @@ def test_a_run_begins_with_a_file_or_with_a_folder(
     )
     examples = [Example(str(i), p, labels, (), "tests") for i, p in enumerate(pictures)]
     with pytest.raises(NotADetectorError):  # it was read: it is of another shape than the default
-        start_network(file, examples)
+        read_start(file, examples)
     with pytest.raises(FileNotFoundError):
-        start_network(tmp_path / "missing", examples)
+        read_start(tmp_path / "missing", examples)

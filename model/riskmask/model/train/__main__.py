@@ -73,7 +73,7 @@ def detector(
     from riskmask.model.train.detector import DetectorTraining, train_detector
     from riskmask.model.train.exported import NotADetectorError
     from riskmask.model.train.run import OtherSettingsError
-    from riskmask.model.train.starts import start_network
+    from riskmask.model.train.starts import read_start
 
     if frozen_statistics and start is None:
         raise typer.BadParameter(
@@ -101,7 +101,7 @@ def detector(
             learnt,
             run,
             settings,
-            start=None if start is None else start_network(start, learnt),
+            start=None if start is None else read_start(start, learnt),
             held_out=[example for example in every if example.for_calibration],
         )
     except (FileNotFoundError, LabelsError, NotADetectorError, OtherSettingsError) as error:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from riskmask.model.data.training_set import Example
-from riskmask.model.detector import Detector
 from riskmask.model.evaluate.spread import evenly_spread
-from riskmask.model.train.detector import load_trained
+from riskmask.model.train.detector import CHECKPOINT, Start, load_trained
 from riskmask.model.train.exported import read_exported
 
 PICTURES = 32  # that the statistics of an exported detector's normalisations are taken from
 
 
-def start_network(start: Path, examples: Sequence[Example]) -> Detector:
+def read_start(start: Path, examples: Sequence[Example]) -> Start:
     """The averaged network of another run's folder, or that of an exported detector's file.
 
     Args:
@@ -27,5 +27,10 @@ def start_network(start: Path, examples: Sequence[Example]) -> Detector:
     """
     if start.is_file():
         pictures = [example.image for example in evenly_spread(examples, PICTURES)]
-        return read_exported(start, pictures)
-    return load_trained(start)[0]
+        return Start(read_exported(start, pictures), _sha256(start))
+    return Start(load_trained(start)[0], _sha256(start / CHECKPOINT))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
