@@ -23,6 +23,7 @@ from riskmask.model.train.detector import (
     train_detector,
 )
 from riskmask.model.train.run import OtherSettingsError, RunLog
+from riskmask.model.train.starts import read_start
 
 SETTINGS = DetectorTraining(steps=3, batch=2, crop=64, device="cpu")
 slow = pytest.mark.slow
@@ -145,6 +146,11 @@ def test_a_run_is_held_to_the_file_that_it_began_with_not_to_how_that_was_read(
     assert load_trained(tmp_path / "run")[1]["step"] == SETTINGS.steps
     with pytest.raises(OtherSettingsError, match="on other pictures, labels or start weights"):
         train_detector(examples, tmp_path / "run", SETTINGS, start=Start(network, "two"))
+
+    before = read_start(tmp_path / "run", examples)
+    longer = replace(SETTINGS, steps=SETTINGS.steps + 1)
+    train_detector(examples, tmp_path / "run", longer, start=Start(network, "one"))
+    assert read_start(tmp_path / "run", examples).sha256 != before.sha256
 
 
 def test_a_run_s_log_has_each_step_once(tmp_path: Path) -> None:

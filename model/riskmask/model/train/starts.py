@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from riskmask.model.data.training_set import Example
 from riskmask.model.evaluate.spread import evenly_spread
+from riskmask.model.runs import file_hash
 from riskmask.model.train.detector import CHECKPOINT, Start, load_trained
 from riskmask.model.train.exported import read_exported
 
@@ -27,10 +27,5 @@ def read_start(start: Path, examples: Sequence[Example]) -> Start:
     """
     if start.is_file():
         pictures = [example.image for example in evenly_spread(examples, PICTURES)]
-        return Start(read_exported(start, pictures), _sha256(start))
-    return Start(load_trained(start)[0], _sha256(start / CHECKPOINT))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return Start(read_exported(start, pictures), file_hash(start))
+    return Start(load_trained(start)[0], file_hash(start / CHECKPOINT))
