@@ -82,7 +82,7 @@ def test_every_family_becomes_a_folder_that_scenes_can_use(
 
 
 def test_a_filled_icon_is_drawn_alike_on_every_processor(tmp_path: Path) -> None:
-    """By a matrix product it was not: 12% of the labelled scenes of filled icons became others."""
+    """By a matrix product it was not: of 90 labelled scenes of filled icons 11 became others."""
     colours = np.random.default_rng(0).integers(0, 256, size=(24, 24, 3))
     squares = "".join(
         f'<path d="M{x} {y}h1v1h-1z" fill="rgb({red},{green},{blue})"/>'
