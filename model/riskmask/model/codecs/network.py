@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from riskmask.model.codecs.conditional import SearchedGaussianConditional
 from riskmask.model.codecs.layers import StepEmbedding
 from riskmask.model.codecs.transforms import (
     PEAK,
@@ -27,7 +28,7 @@ from riskmask.model.torchvision_ops import ensure_torchvision
 
 ensure_torchvision()
 
-from compressai.entropy_models import EntropyBottleneck, GaussianConditional  # noqa: E402
+from compressai.entropy_models import EntropyBottleneck  # noqa: E402
 
 SCALE_TABLE = [
     math.exp(math.log(0.11) + (math.log(256) - math.log(0.11)) * i / 63) for i in range(64)
@@ -73,7 +74,7 @@ class HyperpriorNetwork(StepNetwork):
         with torch.no_grad():
             cast(nn.Conv2d, self.hyper_analysis[-1]).weight.mul_(0.1)
         self.entropy_bottleneck = EntropyBottleneck(hyper, init_scale=2)
-        self.gaussian_conditional = GaussianConditional(None)
+        self.gaussian_conditional = SearchedGaussianConditional(None)
 
     # ---- the side information ------------------------------------------------------------
 
