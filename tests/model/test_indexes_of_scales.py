@@ -22,7 +22,7 @@ def test_indexes_are_those_of_compressai() -> None:
             torch.tensor([0.0, -1.0, torch.inf, torch.nan]),
         ]
     )
-    for scales in (drawn, edges):
+    for scales in (drawn, drawn.transpose(2, 3), edges):
         found = ours.build_indexes(scales)
         assert found.dtype == torch.int32
         assert torch.equal(found, theirs.build_indexes(scales))

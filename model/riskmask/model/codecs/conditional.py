@@ -21,5 +21,5 @@ class SearchedGaussianConditional(GaussianConditional):  # type: ignore[misc]  #
 
     def build_indexes(self, scales: Tensor) -> Tensor:
         """How many entries of the scale table but the last are smaller; int32, as ``scales``."""
-        bounded = self.lower_bound_scale(scales)
+        bounded = self.lower_bound_scale(scales).contiguous()
         return torch.bucketize(bounded, self.scale_table[:-1], out_int32=True)
