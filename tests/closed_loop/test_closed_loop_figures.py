@@ -16,6 +16,7 @@ from riskmask.server.closed_loop.maps import (
     SALIENCY,
     UNIFORM,
 )
+from riskmask.server.closed_loop.pairs import contrasts
 from riskmask.server.closed_loop.record import Trial
 from riskmask.server.closed_loop.table import Made, write_table
 from riskmask.server.closed_loop.witnesses import Judgement
@@ -96,6 +97,11 @@ def test_pictures_that_differ_give_an_interval_around_the_figure() -> None:
     cut = found.outcomes[1].cut
     assert cut.value == pytest.approx(0.6)
     assert cut.interval[0] < cut.value < cut.interval[1]
+
+
+def test_pairs_are_shown_at_equal_bytes_alone() -> None:
+    trials = [*all_methods("a"), trial("b", UNIFORM), trial("b", RISKMASK, 960)]
+    assert [each.plain.picture for each in contrasts(trials, 1.0)] == ["a"]
 
 
 def test_a_size_that_was_not_reached_is_the_reason() -> None:

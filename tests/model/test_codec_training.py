@@ -56,6 +56,8 @@ def test_a_run_with_other_settings_is_not_continued(patches: Pixels, tmp_path: P
     train_codec(patches, tmp_path, replace(SETTINGS, steps=1))
     with pytest.raises(ValueError, match="a run with other settings"):
         train_codec(patches, tmp_path, replace(SETTINGS, batch=3))
+    with pytest.raises(ValueError, match="on other pictures"):
+        train_codec(patches[::-1].copy(), tmp_path, SETTINGS)
 
 
 @slow

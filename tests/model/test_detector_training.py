@@ -128,6 +128,14 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
         train_detector(examples, tmp_path / "cut", replace(SETTINGS, rate=1e-3))
     with pytest.raises(ValueError, match="on other pictures, labels or start weights"):
         train_detector(examples[:-1], tmp_path / "cut", SETTINGS)
+    first = examples[0]
+    for other in (
+        replace(first, image=first.image[::-1].copy()),
+        replace(first, labels=replace(first.labels, valid=~first.labels.valid)),
+        replace(first, others=(first.labels,)),
+    ):
+        with pytest.raises(ValueError, match="on other pictures, labels or start weights"):
+            train_detector([other, *examples[1:]], tmp_path / "cut", SETTINGS)
 
 
 @slow

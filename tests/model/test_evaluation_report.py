@@ -15,6 +15,7 @@ import pytest
 from riskmask.model.evaluate.bars import held_against
 from riskmask.model.evaluate.figures import COLUMNS, write_csv
 from riskmask.model.evaluate.groups import Group, measure_group
+from riskmask.model.evaluate.precision import UNKNOWN
 from riskmask.model.evaluate.rates import RateErrors
 from riskmask.model.evaluate.report import CodecReport, Report, write_markdown
 from riskmask.model.evaluate.subject import OWN, ScoreBook, profiled
@@ -113,6 +114,17 @@ def test_a_lower_bound_counts_where_enough_regions_changed(words: ThreeWords) ->
     [bar] = [bar for bar in many if bar.name.startswith("lower bound")]
     assert bar.name.endswith("of levels 0")
     assert (bar.value, bar.met) == (pytest.approx(1 - 7 / 12, abs=0.2), True)
+
+
+def test_a_level_without_an_interval_hides_no_other(words: ThreeWords) -> None:
+    group = measure_group("all", *_scored(words, 100))
+    undefined = replace(group.rows[0], level=7, region_interval=UNKNOWN)
+    bars = held_against(replace(group, rows=[undefined, *group.rows]), None)
+    [bar] = [bar for bar in bars if bar.name.startswith("lower bound")]
+    assert (bar.name[-11:], bar.met) == ("of levels 0", True)
+    safety = replace(group.safety, skill=replace(group.safety.skill, value=float("nan")))
+    known = {bar.name: bar.met for bar in held_against(replace(group, safety=safety), None)}
+    assert known["Brier skill"] is None
 
 
 class _Counting:

@@ -22,10 +22,11 @@ from PIL import Image, ImageDraw, ImageFont
 from riskmask.model.cards import labelled_sources
 from riskmask.model.corpus import CorpusNotFoundError
 from riskmask.model.data.items import scene_fonts
+from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.recipe import Recipe
-from riskmask.model.data.shards import LabelsError, merge_shards, read_rows
+from riskmask.model.data.shards import LabelsError, merge_shards, read_rows, write_shard
 from riskmask.model.data.training_set import load_examples, load_folders
 from riskmask.model.label.__main__ import codec_identities
 from riskmask.model.label.job import Job, plan
@@ -191,8 +192,33 @@ def test_pictures_that_were_not_kept_are_made_again(
     for one, other in zip(kept, again, strict=True):
         np.testing.assert_array_equal(one.image, other.image)
     assert len(list((tmp_path / "pictures").iterdir())) == SIGNS + 1
-    (tmp_path / "pictures" / "corpus-photo.png").write_bytes(b"\x89PNG")
-    assert load_examples(tmp_path, corpus=corpus_folder)[0].key == "corpus-photo"
+    photo = tmp_path / "pictures" / "corpus-photo.png"
+    for broken in (b"\x89PNG", photo.read_bytes()[:200], b""):
+        photo.write_bytes(broken)
+        [first, *_] = load_examples(tmp_path, corpus=corpus_folder)
+        np.testing.assert_array_equal(first.image, kept[0].image)
+
+
+def test_labels_of_two_pictures_are_not_laid_over_one_another(
+    undisturbed: Path, tmp_path: Path
+) -> None:
+    rows = [row for row in read_rows(undisturbed) if row.key == "corpus-photo"]
+    others = [replace(row, codec="cdc", image_sha256="0" * 64) for row in rows]
+    shutil.copy(undisturbed / "recipe.json", tmp_path)
+    write_shard(tmp_path, [*rows, *others])
+    with pytest.raises(LabelsError, match=r"corpus-photo by .* from different pictures"):
+        load_examples(tmp_path)
+
+
+def test_a_picture_that_has_changed_is_refused_for_a_further_codec(
+    job: Job, corpus_folder: Path, tmp_path: Path
+) -> None:
+    job = replace(job, out=tmp_path / "labels")
+    job.out.mkdir()
+    write_shard(job.out, [LabelRow("corpus-photo", "jpeg", "22", image_sha256="0" * 64)])
+    tasks = plan(["corpus-photo"], job.out, codec_identities(["hyperprior"]))
+    with pytest.raises(LabelsError, match="corpus-photo was labelled from another picture"):
+        Worker(job).work(tasks)
 
 
 def test_another_picture_is_not_taken_for_the_labelled_one(

@@ -55,7 +55,7 @@ def test_all_codecs_of_a_picture_come_together(tmp_path: Path) -> None:
         ("a", "hyperprior"),
         ("a", "jpeg"),
     ]
-    assert {task.done for task in tasks} == {""}
+    assert not any(task.done or task.image_sha256 for task in tasks)
 
 
 def test_rows_that_are_there_are_checked_and_errors_are_tried_again(tmp_path: Path) -> None:
@@ -64,8 +64,11 @@ def test_rows_that_are_there_are_checked_and_errors_are_tried_again(tmp_path: Pa
         LabelRow("b", "jpeg", "22", error="OSError: image file is truncated"),
     ]
     write_shard(tmp_path, rows)
-    done = {task.key: task.done for task in plan(["a", "b", "c"], tmp_path, {"jpeg": "22"})}
-    assert done == {"a": "pixels", "b": "", "c": ""}
+    tasks = plan(["a", "b", "c"], tmp_path, {"jpeg": "22", "webp": "33"})
+    found = {(task.key, task.codec): (task.done, task.image_sha256) for task in tasks}
+    assert found.pop(("a", "jpeg")) == (True, "pixels")
+    assert found.pop(("a", "webp")) == (False, "pixels"), "another codec's row tells the picture"
+    assert set(found.values()) == {(False, "")}
 
 
 def test_labels_with_other_weights_are_not_continued(tmp_path: Path) -> None:

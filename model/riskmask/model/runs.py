@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -100,10 +100,18 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def code_hash(package: ModuleType) -> str:
-    """The beginning of the SHA-256 of all modules of a package that a run depends on."""
+def code_hash(*parts: ModuleType) -> str:
+    """The beginning of the SHA-256 of the code that a run depends on: modules, packages whole."""
     digest = hashlib.sha256()
-    for folder in map(Path, package.__path__):
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    for part in parts:
+        for path in sorted(_sources(part)):
+            digest.update(f"{part.__name__} {path.name}".encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _sources(part: ModuleType) -> Iterator[Path]:
+    if hasattr(part, "__path__"):
+        for folder in part.__path__:
+            yield from Path(folder).rglob("*.py")
+    elif part.__file__ is not None:
+        yield Path(part.__file__)

@@ -45,7 +45,7 @@ def is_grave(high_impact: bool, content: str | None) -> bool:
     return high_impact or content == "face"
 
 
-def read_labelled(labels: Path, calibration: bool = False) -> tuple[Side, list[Labelled]]:
+def read_labelled(labels: Path, calibration: bool = False) -> list[Labelled]:
     """The pictures that training never saw, all codecs of one after the other.
 
     Ordered by a hash of the key, so that every beginning of the list is a mixture.
@@ -72,7 +72,7 @@ def read_labelled(labels: Path, calibration: bool = False) -> tuple[Side, list[L
         if row.error is None and (not calibration or is_for_calibration(row.key, row.source))
     ]
     rows.sort(key=lambda row: (hashlib.sha256(row.key.encode()).hexdigest(), row.codec))
-    return side, [labelled_by(row) for row in rows]
+    return [labelled_by(row) for row in rows]
 
 
 def labelled_by(row: LabelRow) -> Labelled:

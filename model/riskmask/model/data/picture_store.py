@@ -76,16 +76,33 @@ class PictureStore:
         try:
             with Image.open(self._folder / PICTURES / f"{key}.png") as opened:
                 return np.array(opened.convert("RGB"))
-        except (FileNotFoundError, UnidentifiedImageError):
+        except (FileNotFoundError, UnidentifiedImageError, SyntaxError):
             return None
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            return None  # Pillow's own: the file was cut off
 
     @cached_property
     def _pictures(self) -> Pictures:
-        recipe = Recipe.load(self._folder)
         corpus = Corpus.find(self._corpus, self._icons)
-        return Pictures(
-            corpus, self._fonts, recipe.side, recipe.permissive, recipe.icons, recipe.fonts
-        )
+        return labelled_pictures(self._folder, corpus, self._fonts)
+
+
+def labelled_pictures(folder: Path, corpus: Corpus, fonts: Sequence[Path]) -> Pictures:
+    """Pictures as the labels of a folder were made with them, by its recipe.
+
+    Args:
+        folder: of the labels.
+        corpus: that they were made from.
+        fonts: folders of the typefaces of the recipe, and maybe others; none for matplotlib's.
+
+    Raises:
+        FileNotFoundError: there are no labels.
+        LabelsError: they are of another version.
+    """
+    recipe = Recipe.load(folder)
+    return Pictures(corpus, fonts, recipe.side, recipe.permissive, recipe.icons, recipe.fonts)
 
 
 def keep_picture(folder: Path, key: str, image: NDArray[np.uint8]) -> None:

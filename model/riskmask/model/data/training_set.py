@@ -162,6 +162,11 @@ def _joined(rows: Sequence[LabelRow]) -> tuple[LabelRow, list[LabelMap]]:
     What the maps have in common, most of them, is kept in memory once.
     """
     ordered = sorted(rows, key=lambda row: (row.codec != REFERENCE, row.codec))
+    if len({row.image_sha256 for row in rows}) > 1:
+        raise LabelsError(
+            f"the labels of {rows[0].key} by {', '.join(row.codec for row in ordered)} were made "
+            "from different pictures; label it again in another folder"
+        )
     maps = [row.labels for row in ordered if row.labels is not None]
     first = maps[0]
     shared = [

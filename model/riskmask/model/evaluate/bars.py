@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isnan
 
 from riskmask.model.evaluate.bootstrap import Interval
 from riskmask.model.evaluate.groups import FEWEST, Group, Part
@@ -56,7 +57,8 @@ def held_against(group: Group, rates: RateErrors | None) -> list[Bar]:
         ),
         ("Brier skill", safety.skill, "at least 0.3", safety.skill.value >= 0.3),
     ):
-        bars.append(Bar(name, wanted, figure.value, figure.interval, met if enough else None))
+        known = enough and not isnan(figure.value)
+        bars.append(Bar(name, wanted, figure.value, figure.interval, met if known else None))
     if rates is not None:
         median = rates.median
         bars.append(
@@ -82,7 +84,12 @@ def _precision(group: Group) -> Iterator[Bar]:
                 row.region_interval,
                 own - best >= 0.15 if row.regions >= FEWEST else None,
             )
-    changed = [row for row in group.rows if round(row.changed * row.regions) >= FEWEST]
+    # Where all or no regions change there is no such interval.
+    changed = [
+        row
+        for row in group.rows
+        if round(row.changed * row.regions) >= FEWEST and not isnan(row.region_interval[0])
+    ]
     if changed:
         low = min(changed, key=lambda row: row.region_interval[0])
         levels = ", ".join(str(row.level) for row in changed)

@@ -9,7 +9,7 @@ from pathlib import Path
 from riskmask.model.corpus import Corpus, Side
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.data.recipe import Recipe, describe_coders
-from riskmask.model.data.shards import Done, LabelsError, finished
+from riskmask.model.data.shards import LabelsError, finished
 
 LARGEST_SHARE = 8  # rows of a shard at most; so many are lost with a worker
 
@@ -79,12 +79,15 @@ class Task:
     Attributes:
         key: of the picture.
         codec: name.
-        done: SHA-256 of the picture that a row is there for already; empty where there is none.
+        done: whether the row is there already.
+        image_sha256: of the picture that the folder's rows of this key were made from, by whatever
+            codec; empty where there are none.
     """
 
     key: str
     codec: str
-    done: str = ""
+    done: bool = False
+    image_sha256: str = ""
 
 
 def plan(keys: Sequence[str], out: Path, codecs: Mapping[str, str]) -> list[Task]:
@@ -107,11 +110,13 @@ def plan(keys: Sequence[str], out: Path, codecs: Mapping[str, str]) -> list[Task
                 f"{out} holds labels of {codec} with other weights "
                 f"({done.codec_sha256[:8]}, these are {codecs[codec][:8]}); name another folder"
             )
-    return [Task(key, codec, _known(rows.get((key, codec)))) for key in keys for codec in codecs]
-
-
-def _known(done: Done | None) -> str:
-    return "" if done is None or done.error else done.image_sha256
+    made = {place: done.image_sha256 for place, done in rows.items() if not done.error}
+    pictures = {key: sha256 for (key, _), sha256 in made.items()}
+    return [
+        Task(key, codec, (key, codec) in made, pictures.get(key, ""))
+        for key in keys
+        for codec in codecs
+    ]
 
 
 def shares(tasks: Sequence[Task], workers: int) -> Iterator[Sequence[Task]]:

@@ -76,7 +76,7 @@ class Worker:
         """Label a share and write its shard; rows that are there already are left as they are.
 
         Raises:
-            LabelsError: a row that is there was made from another picture.
+            LabelsError: a row that is there, by whatever codec, was made from another picture.
         """
         rows = []
         kept = 0
@@ -85,12 +85,13 @@ class Worker:
             if isinstance(current.picture, str):
                 identity = self._codec(task.codec).identity
                 rows.append(LabelRow(task.key, task.codec, identity, error=current.picture))
-            elif task.done:
+                continue
+            _check(task, current.picture)
+            if task.done:
                 kept += 1
-                _check(task, current.picture)
-            else:
-                current.subject = current.subject or self._table.prepare(task.key, current.picture)
-                rows.append(self._factory.label(current.subject, self._codec(task.codec)))
+                continue
+            current.subject = current.subject or self._table.prepare(task.key, current.picture)
+            rows.append(self._factory.label(current.subject, self._codec(task.codec)))
         if rows:
             write_shard(self._job.out, rows)
         failed = sum(row.error is not None for row in rows)
@@ -136,7 +137,7 @@ def make_annotators(names: Sequence[str], bank: GlyphBank) -> Mapping[str, Annot
 
 
 def _check(task: Task, picture: Picture) -> None:
-    if picture_hash(picture.image) != task.done:
+    if task.image_sha256 not in ("", picture_hash(picture.image)):
         raise LabelsError(
             f"{task.key} was labelled from another picture: the corpus or the typefaces have "
             "changed since; name another folder"

@@ -97,6 +97,11 @@ def detector(
             labels or [Path("runs/labels")], codecs=codec or None, fonts=fonts or ()
         )
         learnt = [example for example in every if not example.for_calibration]
+        if not learnt:
+            raise LabelsError(
+                f"all {len(every)} pictures of these labels are kept out of training for the "
+                "calibration; name others"
+            )
         network = train_detector(
             learnt,
             run,
@@ -122,7 +127,7 @@ def average(
 
     try:
         average_runs(run, to)
-    except ValueError as error:
+    except (FileNotFoundError, ValueError) as error:
         raise typer.BadParameter(str(error), param_hint="--run") from None
     typer.echo(f"wrote {to}; now: calibrate --run {to}")
 

@@ -28,7 +28,7 @@ CUT = 512
 
 
 def calibration_photographs(corpus: Corpus) -> list[NDArray[np.uint8]]:
-    """Central cuts of evenly picked training photographs, (512, 512, 3) uint8 RGB each."""
+    """Central cuts of every n-th training photograph, (512, 512, 3) uint8 RGB each."""
     images = [
         image
         for image in corpus.select("train", categories=("photo",))

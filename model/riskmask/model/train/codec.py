@@ -100,7 +100,8 @@ def train_codec(
 
     checkpoint = folder / "codec.pt"
     first, seconds = 0, 0.0
-    saved = load_checkpoint(checkpoint, identity, device)
+    data = hashlib.sha256(patches.tobytes()).hexdigest()
+    saved = load_checkpoint(checkpoint, identity, device, data)
     if saved is not None:
         network.load_state_dict(saved["network"])
         optimiser.load_state_dict(saved["optimiser"])
@@ -115,6 +116,7 @@ def train_codec(
     def save(done: int, spent: float) -> None:
         content = {
             "settings": identity,
+            "data": data,
             "network": network.state_dict(),
             "optimiser": optimiser.state_dict(),
             "auxiliary": None if auxiliary is None else auxiliary.state_dict(),

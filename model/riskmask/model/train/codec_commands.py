@@ -55,12 +55,14 @@ def patches(
 
     from riskmask.model.corpus import Corpus
     from riskmask.model.train.patches import cut_patches, thin
+    from riskmask.model.whole_file import replacing
 
     images = Corpus.find(corpus).select("train", permissive=permissive)
     cut = cut_patches((image.path for image in images), size=PATCH, per_image=4)
     kept = thin(cut, limit)
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.save(out, kept)
+    with replacing(out) as partial, partial.open("wb") as file:
+        np.save(file, kept)
     typer.echo(f"wrote {len(kept)} of {len(cut)} patches to {out}")
 
 
@@ -100,9 +102,12 @@ def codec(
     from riskmask.model.codecs.weight_files import save_weights
     from riskmask.model.corpus import Corpus
     from riskmask.model.release import register
+    from riskmask.model.runtime.errors import WeightsError
     from riskmask.model.train.codec import CodecTraining, train_codec
     from riskmask.model.train.patches import cut_patches
     from riskmask.model.train.recipes import RECIPES
+    from riskmask.model.train.run import OtherSettingsError
+    from riskmask.model.whole_file import replacing
 
     if architecture not in LEARNED:
         raise typer.BadParameter(f"--architecture must be one of {', '.join(LEARNED)}")
@@ -115,10 +120,12 @@ def codec(
         raise typer.BadParameter(f"--patches: there is no {patches}; `patches --out` writes one")
     folder = run_folder(architecture, run)
     folder.mkdir(parents=True, exist_ok=True)
-    packed = patches or folder / "patches.npy"
+    packed = patches or folder / ("patches-permissive.npy" if permissive else "patches.npy")
     if not packed.exists():
         images = Corpus.find(corpus).select("train", permissive=permissive)
-        np.save(packed, cut_patches((image.path for image in images), size=PATCH, per_image=4))
+        cut = cut_patches((image.path for image in images), size=PATCH, per_image=4)
+        with replacing(packed) as partial, partial.open("wb") as file:
+            np.save(file, cut)
     settings = CodecTraining(
         architecture=architecture,
         steps=recipe.steps if steps is None else steps,
@@ -130,7 +137,11 @@ def codec(
         bf16=bf16,
         sizes={} if rho is None else {"rho": rho},
     )
-    network = train_codec(np.load(packed), folder, settings, start)
+    try:
+        network = train_codec(np.load(packed), folder, settings, start)
+    except (OtherSettingsError, ValueError, WeightsError) as error:
+        typer.echo(f"codec: {error}", err=True)
+        raise typer.Exit(2) from None
     path = save_weights(network, out, architecture)
     register(architecture, path, architecture)
     typer.echo(f"wrote {path}")
@@ -214,7 +225,9 @@ def codec_card(
         ),
     ] = None,
     out: OutOption = PACKAGED,
-    images: Annotated[int, typer.Option(help="Photographs to measure on, evenly picked.")] = 20,
+    images: Annotated[
+        int, typer.Option(min=1, help="Photographs to measure on, every n-th of them.")
+    ] = 20,
     note: Annotated[str, typer.Option(help="On the training, what the command does not say.")] = "",
 ) -> None:
     """Measure a packaged codec on held-out photographs and write its card."""

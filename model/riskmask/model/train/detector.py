@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from riskmask.model.data.augmentation import Augmentation
+from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.training_set import Batch, Example, Sampler
 from riskmask.model.detector import DEFAULT_SHAPE, Detector, DetectorShape, Logits
 from riskmask.model.levels import ANCHORS
@@ -193,8 +194,10 @@ def _data(examples: Sequence[Example], shape: DetectorShape, start: Start | None
     begins = "" if start is None else start.sha256
     digest = hashlib.sha256(f"{json.dumps(asdict(shape))} {begins}".encode())
     for example in examples:
-        digest.update(f"{example.key} {len(example.others)}".encode())
-        digest.update(example.labels.changed.tobytes())
+        digest.update(f"{example.key} {picture_hash(example.image)}".encode())
+        for labels in (example.labels, *example.others):
+            digest.update(labels.changed.tobytes())
+            digest.update(labels.valid.tobytes())
     return digest.hexdigest()
 
 

@@ -40,6 +40,7 @@ def frontier(
     from riskmask.model.data.training_set import REFERENCE, load_folders
     from riskmask.model.train.detector import DetectorTraining
     from riskmask.model.train.frontier import frontier_svg, measure_candidates, train_candidates
+    from riskmask.model.train.run import OtherSettingsError
     from riskmask.model.whole_file import write_whole
 
     try:
@@ -56,7 +57,11 @@ def frontier(
         typer.echo(f"frontier: {error}", err=True)
         raise typer.Exit(2) from None
     settings = DetectorTraining(steps=steps)
-    files = train_candidates(examples, run, settings)
+    try:
+        files = train_candidates(examples, run, settings)
+    except OtherSettingsError as error:
+        typer.echo(f"frontier: {error}", err=True)
+        raise typer.Exit(2) from None
     points = measure_candidates(files, kept)
     drawing = out.parent / "images" / f"{out.stem}.svg"
     drawing.parent.mkdir(parents=True, exist_ok=True)

@@ -194,7 +194,7 @@ def error_calibration(
         said = [
             row
             for folder in reversed(folders)  # of a picture in two folders the first one's counts
-            for row in read_labelled(folder, calibration=True)[1]
+            for row in read_labelled(folder, calibration=True)
             if row.codec == codec
         ]
         peaks = peaks_of(

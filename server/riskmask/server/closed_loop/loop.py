@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from riskmask.model import annotators as judges
+from riskmask.model import codecs, encoders
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
 from riskmask.model.data.items import SCENES
+from riskmask.model.data.picture_store import labelled_pictures
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.runs import code_hash, file_hash, text_hash
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server import engine
+from riskmask.server.closed_loop import coding, fidelity, maps, sizes, witnesses, words
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.figures import hindsights, summarise
 from riskmask.server.closed_loop.maps import scorers
@@ -32,7 +35,6 @@ from riskmask.server.closed_loop.pictures import (
     MOST_COVERED,
     Candidate,
     candidates,
-    held_out_pictures,
     make_specimen,
 )
 from riskmask.server.closed_loop.record import Look, Run, Trial
@@ -42,6 +44,8 @@ from riskmask.server.closed_loop.witnesses import Witnesses
 from riskmask.server.engine.values import Policy
 
 SHOWN_BEST, SHOWN_WORST = 8, 4  # pairs of a target on the page
+MEASURING = (codecs, encoders, coding, fidelity, maps, sizes, witnesses, words)
+LIBRARIES = ("av", "dlib-bin", "imageio-ffmpeg", "jpeglib", "pytesseract", "scikit-image")
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def close_the_loop(setting: Setting, out: Path, page: Path) -> None:
     """
     found = candidates(setting.labels)
     corpus = Corpus.find(setting.corpus)
-    icons = GlyphBank(icon for icon in corpus.icons if icon.side == "test")
+    icons = GlyphBank(
+        icon for icon in (*corpus.icons, *corpus.further_icons) if icon.side == "test"
+    )
     predictor = Predictor(setting.model or find_weights().path, threads=1)
     profiles = packaged_profiles()
     if setting.profiles is not None:
@@ -87,7 +93,7 @@ def close_the_loop(setting: Setting, out: Path, page: Path) -> None:
     )
     made_with = _made_with(setting, bench, found)
     run = Run(setting.run, made_with)
-    pictures = held_out_pictures(corpus, setting.fonts)
+    pictures = labelled_pictures(setting.labels, corpus, setting.fonts)
     chosen = _choose(setting, bench, run, pictures, found)
     _measure_all(bench, run, pictures, chosen)
     _report(setting, bench, run, pictures, chosen, out, page)
@@ -204,7 +210,8 @@ def _made_with(setting: Setting, bench: Bench, found: Sequence[Candidate]) -> di
         "pictures": text_hash(repr(sorted((c.key, c.image_sha256) for c in found))),
         "engine": code_hash(engine),
         "annotators": code_hash(judges),
-        "encoders": {name: version(name) for name in ("av", "imageio-ffmpeg", "jpeglib")},
+        "coding and judging": code_hash(*MEASURING),
+        "libraries": {name: version(name) for name in LIBRARIES},
         "most covered": MOST_COVERED,
         "factors": list(FACTORS),
     }

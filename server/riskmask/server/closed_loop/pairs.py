@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.pages import side_by_side, widened
+from riskmask.server.closed_loop.figures import why_not_compared
 from riskmask.server.closed_loop.maps import RISKMASK, UNIFORM
 from riskmask.server.closed_loop.pictures import Specimen
 from riskmask.server.closed_loop.record import Trial
@@ -51,15 +52,19 @@ class Contrast:
 
 
 def contrasts(trials: Sequence[Trial], factor: float) -> list[Contrast]:
-    """Every picture at one size whose words differ, the greatest gain by the hints first."""
+    """Every picture at one size whose words differ, the greatest gain by the hints first.
+
+    Files whose bytes differ by more than 3% are left out, as in the table.
+    """
     by_picture: dict[tuple[str, str], dict[str, Trial]] = {}
     for trial in trials:
-        if trial.factor == factor and trial.judgement is not None:
+        asked = trial.factor == factor and trial.method in (UNIFORM, RISKMASK)
+        if asked and trial.judgement is not None:
             by_picture.setdefault((trial.target, trial.picture), {})[trial.method] = trial
     found = [
         _contrast(by_method[UNIFORM], by_method[RISKMASK])
         for by_method in by_picture.values()
-        if UNIFORM in by_method and RISKMASK in by_method
+        if why_not_compared(by_method, (UNIFORM, RISKMASK)) is None
     ]
     known = [contrast for contrast in found if contrast is not None]
     return sorted(known, key=lambda each: (-each.difference, each.plain.place))

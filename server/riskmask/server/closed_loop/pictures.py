@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.annotators.base import KnownRegion
-from riskmask.model.corpus import Corpus
 from riskmask.model.data.items import Picture
 from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_hash import picture_hash
@@ -114,11 +113,6 @@ def cells_of(specimen: Specimen, regions: Iterable[int]) -> NDArray[np.bool_]:
     """(ceil(H/4), ceil(W/4)) bool, the cells of known regions, given by their indices."""
     polygons = (specimen.regions[region].polygon for region in regions)
     return _covered(polygons, _grid(specimen.image.shape[0], specimen.image.shape[1]))
-
-
-def held_out_pictures(corpus: Corpus, fonts: Sequence[Path]) -> Pictures:
-    """All pictures of the held-out side by their keys."""
-    return Pictures(corpus, fonts, "test")
 
 
 def _share(row: LabelRow) -> float:

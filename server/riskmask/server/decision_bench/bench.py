@@ -13,11 +13,13 @@ from typing import Any, cast
 from tqdm import tqdm
 
 from riskmask.model import annotators as judges
+from riskmask.model import codecs, encoders
 from riskmask.model.annotators.base import RegionAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
 from riskmask.model.data.labelled import Labelled, read_labelled
+from riskmask.model.data.picture_store import labelled_pictures
 from riskmask.model.data.pictures import Pictures
 from riskmask.model.label.worker import make_annotators
 from riskmask.model.levels import ANCHORS
@@ -28,6 +30,7 @@ from riskmask.model.runtime.weights import find_weights
 from riskmask.server import engine
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
+from riskmask.server.decision_bench import coding, jpegs, jury
 from riskmask.server.decision_bench.answers import Answer, Counsel
 from riskmask.server.decision_bench.coding import (
     REFERENCE,
@@ -90,7 +93,7 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
         EncoderError: the reference codec is not installed.
         RunError: the run's folder holds another run.
     """
-    side, labelled = read_labelled(setting.labels, setting.calibration)
+    labelled = read_labelled(setting.labels, setting.calibration)
     corpus = Corpus.find(setting.corpus)
     profiles = packaged_profiles()
     if setting.profiles is not None:
@@ -103,7 +106,7 @@ def hold_decisions_to_account(setting: Setting, out: Path) -> None:
         policy=PRESETS[setting.policy],
         coder=Coder(REFERENCE),
         annotators=[cast("RegionAnnotator", annotator) for annotator in annotators.values()],
-        pictures=Pictures(corpus, setting.fonts, side),
+        pictures=labelled_pictures(setting.labels, corpus, setting.fonts),
     )
     run = Run(setting.run, _made_with(setting, bench, labelled))
     groups = [list(rows) for _, rows in groupby(labelled, key=lambda row: row.key)]
@@ -228,6 +231,8 @@ def _made_with(setting: Setting, bench: Bench, labelled: Sequence[Labelled]) -> 
         "neural codec": packaged_hyperprior().name,
         "engine": code_hash(engine),
         "annotators": code_hash(judges),
+        "coding and judging": code_hash(codecs, encoders, coding, jpegs, jury),
+        "libraries": {name: version(name) for name in ("dlib-bin", "Pillow")},
     }
 
 
