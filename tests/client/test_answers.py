@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from riskmask.client import (
@@ -235,6 +236,18 @@ async def test_a_timeout_that_cannot_be_waited_for_is_refused(
         with pytest.raises(InvalidRequest, match=wanted):
             await asynchronous.server_info(timeout=timeout)
     assert fake.requests == other.requests == []
+
+
+@pytest.mark.parametrize("image", ["photo.jpg", 1000, np.zeros((4, 4, 3), np.uint8)])
+def test_what_is_no_image_is_a_type_error(answer: pb.Analysis, image: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected the bytes of an image file, its Path\(\.\.\.\)"):
+        Client(transport=FakeTransport(lambda request: answer)).analyze(image)
+
+
+def test_one_name_is_not_taken_for_several(answer: pb.Analysis) -> None:
+    for options in ({"hint_formats": "x265"}, {"masks": "RISK"}):
+        with pytest.raises(InvalidRequest, match=r"several names, as \['"):
+            Client(transport=FakeTransport(lambda request: answer)).analyze(b"x", **options)  # type: ignore[arg-type]
 
 
 def test_an_option_that_does_not_exist_is_a_type_error(answer: pb.Analysis) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -238,8 +239,44 @@ def test_a_server_that_is_not_there_ends_the_run_on_one_line(riskmask: Any, pict
     assert "no riskmask server answers at unix:/nonexistent" in lines[0]
 
 
+def test_the_only_hint_names_the_codec(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    for hints, codec in ((["x265"], "x265"), (["x265", "kvazaar"], "hyperprior")):
+        flags = [word for name in hints for word in ("--hint", name)]
+        done = riskmask("analyze", picture, *flags, "--out", tmp_path / "out")
+        assert done.returncode == 0, done.stderr
+        assert f"{codec} at" in done.stdout
+
+
+def test_json_for_programs_and_a_status_for_scripts(riskmask: Any, picture: Path) -> None:
+    done = riskmask("analyze", picture, picture.with_name("gone.png"), "--json")
+    assert done.returncode == 2, "the second one failed"
+    [line] = done.stdout.splitlines()
+    answer = json.loads(line)
+    assert answer["file"] == str(picture)
+    decision = answer["decision"]
+    assert riskmask("analyze", picture, "--fail-on", decision).returncode == 1
+    others = {"ENCODE", "ENCODE_WITH_HINTS", "RAISE_RATE", "FALLBACK_JPEG"} - {decision}
+    flags = [word for other in others for word in ("--fail-on", other)]
+    assert riskmask("analyze", picture, *flags).returncode == 0
+
+
+def test_errors_speak_of_options(riskmask: Any, picture: Path) -> None:
+    for flags, said in (
+        (("--bytes", 0), "--bytes must be over 0"),
+        (("--policy", "nonesuch"), "--policy: unknown"),
+        (("--timeout", "nan"), "--timeout: nan, expected seconds"),
+    ):
+        assert said in riskmask("analyze", picture, *flags).stderr
+
+
+def test_the_version_is_told(riskmask: Any) -> None:
+    done = riskmask("--version", local=False)
+    assert (done.returncode, done.stdout.strip()) == (0, metadata.version("riskmask"))
+
+
 def test_info_says_what_answers(riskmask: Any) -> None:
     done = riskmask("info")
     assert done.returncode == 0, done.stderr
     for said in ("model: tiny", "codec hyperprior: ", "JPEG, PNG, WEBP", "hint neural-quality"):
         assert said in done.stdout
+    assert "quality 1 to 51 (x264 constant rate factor, lower is finer), known from" in done.stdout

@@ -116,6 +116,11 @@ def test_the_hint_makes_another_file(riskmask: Any, portrait: Path, tmp_path: Pa
         (("--for", "jpeg", "-o", "a.jpg", "--bpp", "nan"), "must be finite and over 0"),
         (("--for", "jpeg", "-o", "a.jpg", "--bpp", "inf"), "must be finite and over 0"),
         (("--for", "jpeg", "-o", "none/a.jpg", "--bpp", 1), "there is no folder none"),
+        (("--for", "jpeg", "-o", "a.jpg", "--bpp", "1e307"), "more bytes than can be counted"),
+        (
+            ("--for", "jpeg", "-o", "a.jpg", "--bpp", 1, "--uniform", "--policy", "archive"),
+            "--uniform",
+        ),
         (("--for", "jpeg", "-o", "a.jpg", "--bytes", 99, "--uniform"), "jpeg needs at least"),
     ],
 )

@@ -119,6 +119,11 @@ def test_a_token_goes_over_a_unix_socket_too(guarded: Guarded) -> None:
         (("--token-file", "{absent}", "--address", "unix:/tmp/a"), "No such file"),
         (("--token-file", "{mine}", "--address", "127.0.0.1:1"), "would travel in clear"),
         (("--tls",), "give its --address"),
+        (("--ca", "{mine}", "--address", "127.0.0.1:1"), "--ca: expected PEM certificates"),
+        (
+            ("--cert", "{mine}", "--key", "{mine}", "--address", "127.0.0.1:1"),
+            "--cert and --key: expected a PEM chain",
+        ),
     ],
 )
 def test_what_cannot_be_sent_is_one_line(tmp_path: Path, flags: tuple[str, ...], said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ class Connection:
         certificate: PEM chain and PEM key of this client, where the server wants one.
 
     Raises:
-        InvalidRequest: a token that would travel in clear.
+        InvalidRequest: a token that would travel in clear, or certificates that are none.
     """
 
     address: str
@@ -50,6 +51,7 @@ class Connection:
     certificate: tuple[bytes, bytes] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        _check_certificates(self.root_certificates, self.certificate)
         if self.token is None:
             return
         if not (self.is_secure or self.address.startswith("unix:")):
@@ -107,6 +109,23 @@ class Connection:
             )
 
 
+def _check_certificates(roots: bytes | None, own: tuple[bytes, bytes] | None) -> None:
+    """Told at once: gRPC logs it, and then every call finds no server."""
+    if roots is not None:
+        try:
+            ssl.create_default_context(cadata=roots.decode("ascii"))
+        except (ssl.SSLError, ValueError):
+            raise InvalidRequest(
+                "INVALID_CERTIFICATE", "root_certificates: expected PEM certificates"
+            ) from None
+    chain, key = own or (None, None)
+    for pem, word in ((chain, b"CERTIFICATE-----"), (key, b"PRIVATE KEY-----")):
+        if pem is not None and not (b"-----BEGIN " in pem and word in pem):
+            raise InvalidRequest(
+                "INVALID_CERTIFICATE", "certificate: expected a PEM chain and its PEM key"
+            )
+
+
 def checked_timeout(seconds: float) -> float:
     """The same number, if a call can wait for so long.
 
@@ -156,6 +175,8 @@ def to_error(failure: grpc.RpcError, address: str) -> RiskmaskError:
             return from_status(pb.Status.FromString(value))
     code = failure.code()
     details = failure.details() or code.name.lower()
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:  # by this side's clock
+        details = f"no answer from {address} in time; allow more with timeout="
     if code is grpc.StatusCode.UNAVAILABLE:
         details = f"no riskmask server answers at {address} ({details})"
     number: int = code.value[0]

@@ -12,12 +12,14 @@ SUFFIXES: Final = frozenset(
     f".{name}"
     for name in ("jpg", "jpeg", "jpe", "jfif", "png", "webp", "avif", "tif", "tiff", "gif", "heic")
 )
+DRAWN: Final = (".risk.png", ".overlay.png", ".verify.png")  # endings of riskmask's own pictures
 
 
 def collect(paths: Iterable[Path]) -> list[Path]:
     """The files themselves, and in place of each folder its image files, sorted by name.
 
-    A folder is not searched below its own files, and hidden files in it are left out.
+    A folder is not searched below its own files; hidden files and what riskmask itself draws are
+    left out.
 
     Raises:
         InvalidRequest: a folder holds no image or cannot be read.
@@ -38,7 +40,20 @@ def collect(paths: Iterable[Path]) -> list[Path]:
 
 
 def _looks_like_image(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
+    looks_so = file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+    return looks_so and not file.name.endswith(DRAWN) and file.is_file()
+
+
+def check_rereadable(image: Path) -> None:
+    """Makes sure that an image can be read once more, to be drawn or encoded.
+
+    Raises:
+        InvalidRequest: it is a pipe or a device.
+    """
+    if image.exists() and not image.is_file():
+        raise InvalidRequest(
+            "NOT_A_FILE", f"{image}: can be read only once; write it to a file and name that"
+        )
 
 
 def check_names(images: Sequence[Path], outputs: Iterable[Path]) -> None:

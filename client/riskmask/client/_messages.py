@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Literal, TypedDict
@@ -104,8 +105,8 @@ def to_message(image: bytes | Path | RawImage, options: Options) -> pb.AnalyzeRe
             image=to_image(image),
             codec=options.get("codec") or "",
             target=_target(options),
-            hint_formats=list(options.get("hint_formats") or ()),
-            masks=[_mask_number(str(mask)) for mask in options.get("masks") or ()],
+            hint_formats=list(several("hint_formats", options.get("hint_formats"))),
+            masks=[_mask_number(str(mask)) for mask in several("masks", options.get("masks"))],
             policy=_policy(options),
             priority=to_priority(options.get("priority", "live")),
         )
@@ -113,13 +114,24 @@ def to_message(image: bytes | Path | RawImage, options: Options) -> pb.AnalyzeRe
         raise InvalidRequest("INVALID_REQUEST", f"an option cannot be sent: {error}") from None
 
 
+def several(option: str, names: Iterable[str] | None) -> Iterable[str]:
+    """The names that an option holds.
+
+    Raises:
+        InvalidRequest: it is one name, whose letters would be taken for several.
+    """
+    if isinstance(names, str):
+        raise InvalidRequest("INVALID_REQUEST", f"{option}: several names, as [{str(names)!r}]")
+    return names or ()
+
+
 def reusable(options: Options) -> Options:
     """The same options for many images: what can be iterated once can be so again."""
     kept: Options = {**options}
     if "masks" in kept:
-        kept["masks"] = tuple(kept["masks"] or ())
+        kept["masks"] = tuple(several("masks", kept["masks"]))
     if "hint_formats" in kept:
-        kept["hint_formats"] = tuple(kept["hint_formats"] or ())
+        kept["hint_formats"] = tuple(several("hint_formats", kept["hint_formats"]))
     return kept
 
 
@@ -137,16 +149,22 @@ def to_image(image: bytes | Path | RawImage) -> pb.Image:
     return pb.Image(encoded=_bytes(image))
 
 
-def _bytes(image: bytes | Path) -> bytes:
-    if not isinstance(image, Path):
+def _bytes(image: bytes | os.PathLike[str]) -> bytes:
+    if isinstance(image, bytes | bytearray | memoryview):
         return bytes(image)
+    if not isinstance(image, os.PathLike):
+        raise TypeError(
+            f"image: {type(image).__name__}; expected the bytes of an image file, its Path(...) or "
+            "a RawImage (RawImage.from_array for pixels)"
+        )
+    path = Path(image)
     try:
-        size = image.stat().st_size
+        size = path.stat().st_size
         if size > LARGEST_MESSAGE:
             raise LimitExceeded(
                 "IMAGE_TOO_LARGE", f"the file has {size} bytes; a message has {LARGEST_MESSAGE}"
             )
-        return image.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InvalidImage("UNREADABLE_IMAGE", f"cannot be read: {error.strerror}") from error
 
@@ -323,6 +341,7 @@ def to_server_info(message: pb.GetServerInfoResponse) -> ServerInfo:
                 version=codec.version,
                 quality=(codec.quality.minimum, codec.quality.maximum),
                 quality_meaning=codec.quality.meaning,
+                known_quality=(codec.quality.coarsest, codec.quality.finest),
                 level=(codec.level.minimum, codec.level.maximum),
             )
             for codec in message.codecs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterable
@@ -17,18 +18,19 @@ from riskmask.client._picture import load_for_display
 from riskmask.client._types import Analysis, Mask, MaskType
 
 OVERLAY_LONGEST = 2400
+SUFFIXES = {"kvazaar": "bin"}  # any other name it reads as text
 
 
 def output_paths(image: Path, folder: Path, formats: Iterable[str] = ()) -> tuple[Path, ...]:
     """``NAME.json``, ``NAME.risk.png`` and ``NAME.overlay.png``; NAME keeps its extension.
 
-    And ``NAME.FORMAT.hint`` for each hint format.
+    And ``NAME.FORMAT.hint`` for each hint format, ``NAME.kvazaar.bin`` for kvazaar.
     """
     return (
         folder / f"{image.name}.json",
         folder / f"{image.name}.risk.png",
         folder / f"{image.name}.overlay.png",
-        *(folder / f"{image.name}.{name}.hint" for name in formats),
+        *(folder / f"{image.name}.{name}.{SUFFIXES.get(name, 'hint')}" for name in formats),
     )
 
 
@@ -45,6 +47,7 @@ def write_outputs(image: Path, analysis: Analysis, folder: Path) -> None:
     """
     formats = [hint.format for hint in analysis.hints]
     as_json, as_risk, as_overlay, *as_hints = output_paths(image, folder, formats)
+    picture = load_for_display(image, OVERLAY_LONGEST)
     for path, hint in zip(as_hints, analysis.hints, strict=True):
         write_atomically(path, partial(_write, hint.data))
     cells = analysis.mask(MaskType.RISK)
@@ -53,7 +56,6 @@ def write_outputs(image: Path, analysis: Analysis, folder: Path) -> None:
     write_atomically(as_risk, lambda file: full.save(file, "PNG"))
     text = analysis.to_json() + "\n"
     write_atomically(as_json, lambda file: file.write(text.encode()))
-    picture = load_for_display(image, OVERLAY_LONGEST)
     overlay = draw_overlay(picture, risk_picture(cells, size, picture.size), analysis)
     write_atomically(as_overlay, lambda file: overlay.save(file, "PNG"))
 
@@ -76,8 +78,35 @@ def risk_picture(mask: Mask, image: tuple[int, int], size: tuple[int, int]) -> I
         return cells.convert("L").resize(size, Image.Resampling.BILINEAR, box=box)
 
 
+def takes_its_place(path: Path) -> bool:
+    """Whether a file may take this path's place: not a device's, a pipe's or a socket's."""
+    return path.is_file() or not path.exists()
+
+
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Writes beside the path and renames, so that no reader ever sees half a file."""
+    """Writes beside the path and renames, so that no reader ever sees half a file.
+
+    A symbolic link stays, and what it leads to is replaced; a device or a pipe is written into.
+
+    Raises:
+        OSError: it cannot be written; the path is its ``filename``.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if takes_its_place(path):
+            _replace(Path(os.path.realpath(path)), write)
+        else:
+            with path.open("wb") as file:
+                write(file)
+    except OSError as error:
+        if error.errno is not None:  # not the name of the file that was to take its place
+            error.filename = str(path)
+            error.filename2 = None
+        raise
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".riskmask-", suffix=".part")
     part = Path(name)
     try:

@@ -23,6 +23,27 @@ DECISION_STYLES: Final = {
 REGIONS_SHOWN: Final = 20
 
 
+# What the API calls what a command's user knows as an option.
+OPTIONS: Final = {
+    "policy.preset": "--policy",
+    "policy.threshold": "--threshold",
+    "policy.max_error_probability": "--max-error-probability",
+    "size_bytes": "--bytes",
+    "timeout=": "--timeout",
+    "timeout:": "--timeout:",
+    "tls=True": "--tls",
+    "root_certificates": "--ca",
+    "certificate:": "--cert and --key:",
+}
+
+
+def in_options(message: str) -> str:
+    """An error's sentence in the words of the command line."""
+    for name, option in OPTIONS.items():
+        message = message.replace(name, option)
+    return message
+
+
 def printable(text: str) -> str:
     """The text on one line, without characters that a terminal would obey."""
     return "".join(
@@ -140,7 +161,7 @@ def print_server_info(console: Console, info: ServerInfo) -> None:
         "input": ", ".join((*info.input_formats, *info.pixel_formats)),
         "limits": f"{limits.max_image_bytes:,} bytes, {limits.max_image_pixels:,} pixels, "
         f"{limits.max_image_side:,} a side",
-        "presets": ", ".join(info.policy_presets),
+        "policies": ", ".join(info.policy_presets),
         "default": f"{info.default_codec} at {info.default_bpp:g} bpp",
     }
     rows["annotators"] = ", ".join(info.annotators) or "none"
@@ -149,9 +170,10 @@ def print_server_info(console: Console, info: ServerInfo) -> None:
     for hint in info.hint_formats:
         rows[f"hint {hint.name}"] = hint.effectiveness.lower().replace("_", " ")
     for codec in info.codecs:
-        low, high = codec.quality
+        (low, high), (coarsest, finest) = codec.quality, codec.known_quality
         rows[f"codec {codec.name}"] = (
-            f"quality {low:g} to {high:g} ({codec.quality_meaning}), "
+            f"quality {low:g} to {high:g} ({codec.quality_meaning}), known from {coarsest:g} to "
+            f"{finest:g}, "
             f"levels {codec.level[0]:g} to {codec.level[1]:g}: {codec.description}"
         )
     for name, text in rows.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from riskmask.client._client import Client
 from riskmask.client._errors import NotAuthorized, RiskmaskError, ServiceUnavailable
 from riskmask.client._messages import Options
 from riskmask.client._outputs import write_outputs
-from riskmask.client._report import print_analysis, printable
-from riskmask.client._types import Analysis, MaskType
+from riskmask.client._report import in_options, print_analysis, printable
+from riskmask.client._types import Analysis, Decision, MaskType
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,19 @@ class Run:
         options: of every analysis.
         out: folder for the files, which exists; None writes none.
         concurrency: images in the works at the same time.
+        as_json: print a line of JSON for each image, with its ``file``.
     """
 
     options: Options
     out: Path | None
     concurrency: int
+    as_json: bool = False
 
-    def over(self, files: Sequence[Path], client: Client) -> int:
+    def over(self, files: Sequence[Path], client: Client) -> tuple[int, set[Decision]]:
         """Analyses the files in order; prints each result, and each failure on one line.
 
         Returns:
-            how many failed.
+            how many failed, and the decisions that were made.
 
         Raises:
             ServiceUnavailable, NotAuthorized: no further image would fare better.
@@ -46,25 +49,32 @@ class Run:
         if self.out is not None:
             options["masks"] = (MaskType.RISK,)
         failed = 0
+        decisions: set[Decision] = set()
         with progress_bar(out, err, len(files)) as progress:
             task = progress.add_task("analysing", total=len(files))
             outcomes = client.analyze_many(files, concurrency=self.concurrency, **options)
             for file, outcome in zip(files, outcomes, strict=True):
                 problem = self._finish(file, outcome, out)
+                if isinstance(outcome, Analysis):
+                    decisions.add(outcome.decision)
                 if problem is not None:
                     failed += 1
                     line = f"riskmask: {printable(str(file))}: {printable(problem)}"
                     err.print(line, markup=False, highlight=False, soft_wrap=True)
                 progress.advance(task)
-        return failed
+        return failed, decisions
 
     def _finish(self, file: Path, outcome: Analysis | RiskmaskError, out: Console) -> str | None:
         """Prints and writes one result; what went wrong, or None."""
         if isinstance(outcome, ServiceUnavailable | NotAuthorized):
             raise outcome
         if isinstance(outcome, RiskmaskError):
-            return outcome.message
-        print_analysis(out, file, outcome)
+            return in_options(outcome.message)
+        if self.as_json:
+            line = json.dumps({"file": str(file), **outcome.to_dict()}, allow_nan=False)
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print_analysis(out, file, outcome)
         if self.out is not None:
             try:
                 write_outputs(file, outcome, self.out)

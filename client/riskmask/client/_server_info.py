@@ -17,6 +17,8 @@ class CodecInfo:
         version: of the profile.
         quality: smallest and largest value of the codec's own parameter.
         quality_meaning: the codec's name for it and its direction, in words.
+        known_quality: the coarsest and the finest of which the profile knows the risks; beyond
+            them an analysis is of the nearest, with the reason ``RATE_OUT_OF_RANGE``.
         level: smallest and largest level covered, within [0, 7].
     """
 
@@ -25,6 +27,7 @@ class CodecInfo:
     version: str
     quality: tuple[float, float]
     quality_meaning: str
+    known_quality: tuple[float, float]
     level: tuple[float, float]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from riskmask.client._errors import InvalidRequest, NotSupported
-from riskmask.client._messages import to_facts, to_image, to_priority
+from riskmask.client._errors import InvalidImage, InvalidRequest, NotSupported
+from riskmask.client._messages import several, to_facts, to_image, to_priority
 from riskmask.client._miscompression import ChangeKind, ContentType
 from riskmask.client._raw import RawImage
 from riskmask.client._verification import (
@@ -44,14 +44,21 @@ def to_verify_message(
         raise TypeError(f"unknown option {', '.join(sorted(unknown))}")
     try:
         return pb.VerifyRequest(
-            original=to_image(original),
-            reconstruction=to_image(reconstruction),
+            original=_named("original", original),
+            reconstruction=_named("reconstruction", reconstruction),
             known_regions=[_known(region) for region in options.get("known_regions") or ()],
-            annotators=list(options.get("annotators") or ()),
+            annotators=list(several("annotators", options.get("annotators"))),
             priority=to_priority(options.get("priority", "live")),
         )
     except ValueError as error:  # protobuf's word for what its field cannot hold
         raise InvalidRequest("INVALID_REQUEST", f"an option cannot be sent: {error}") from None
+
+
+def _named(which: str, image: bytes | Path | RawImage) -> pb.Image:
+    try:
+        return to_image(image)
+    except InvalidImage as error:
+        raise InvalidImage(error.reason, f"{which}: {error.message}") from error
 
 
 def to_verification(message: pb.VerifyResponse) -> Verification:

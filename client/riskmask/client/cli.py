@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from riskmask.client._inputs import check_names, collect
+from riskmask.client._inputs import check_names, check_rereadable, collect
 from riskmask.client._outputs import output_paths
 from riskmask.client._report import print_server_info
 from riskmask.client._run import Run
+from riskmask.client._types import Decision
 from riskmask.client.cli_connection import (
     FAILED,
     Address,
@@ -19,19 +22,23 @@ from riskmask.client.cli_connection import (
     Cert,
     Credentials,
     Key,
+    MaxErrorProbability,
     Model,
     Preset,
     Profiles,
+    Threshold,
     Timeout,
     Tls,
     TokenFile,
     connect,
     errors_on_one_line,
     fail,
+    has_profile,
 )
 
+UNWANTED: Final = 1  # exit status where a decision is one of --fail-on
+
 app = typer.Typer(
-    help="Which pixels of an image a neural codec would change in meaning, and what to do.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -39,11 +46,21 @@ app = typer.Typer(
 )
 
 
+def print_version(wanted: bool) -> None:
+    """``riskmask --version``."""
+    if wanted:
+        typer.echo(metadata.version("riskmask"))
+        raise typer.Exit
+
+
 @app.command()
 def analyze(
     images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
     address: Address = None,
-    codec: Annotated[str | None, typer.Option(help="Codec profile [server's default].")] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(help="Codec profile [of the only --hint if it has one, or the default]."),
+    ] = None,
     bpp: Annotated[float | None, typer.Option(help="Size asked for: bits per pixel.")] = None,
     size_bytes: Annotated[
         int | None, typer.Option("--bytes", help="Size asked for: bytes of the file.")
@@ -56,24 +73,21 @@ def analyze(
         typer.Option(help="Folder for NAME.json, NAME.risk.png and NAME.overlay.png per image."),
     ] = None,
     policy: Preset = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Risk from which on a pixel belongs to a region, in (0, 1); for a laxer decision "
-            "raise --max-error-probability too [the policy's; balanced: 0.3]."
-        ),
-    ] = None,
-    max_error_probability: Annotated[
-        float | None,
-        typer.Option(
-            help="Probability of a changed symbol or face in the image, from which on it is not "
-            "encoded as asked, in (0, 1]; 1 leaves that to the regions [the policy's; balanced: "
-            "0.1]."
-        ),
-    ] = None,
+    threshold: Threshold = None,
+    max_error_probability: MaxErrorProbability = None,
     hint: Annotated[
         list[str] | None,
-        typer.Option(help="Also write NAME.FORMAT.hint, repeatable; riskmask info lists them."),
+        typer.Option(
+            help="Also write NAME.FORMAT.hint (NAME.kvazaar.bin), repeatable; riskmask info lists "
+            "them."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON for each image instead of a table.")
+    ] = False,
+    fail_on: Annotated[
+        list[Decision] | None,
+        typer.Option(help="Exit with status 1 where an image gets this decision, repeatable."),
     ] = None,
     model: Model = None,
     profiles: Profiles = None,
@@ -102,19 +116,25 @@ def analyze(
             "hint_formats": formats,
         },
         out=out,
+        as_json=as_json,
         # in this process analyses run one at a time, and waiting must not count as work
         concurrency=1 if address is None else 2,
     )
     with errors_on_one_line():
         files = collect(images)
         if out is not None:
+            for file in files:
+                check_rereadable(file)
             outputs = (path for file in files for path in output_paths(file, out, formats))
             check_names(files, outputs)
             out.mkdir(parents=True, exist_ok=True)
         credentials = Credentials(tls, ca, cert, key, token_file)
         with connect(address, timeout, credentials, model=model, profiles=profiles) as client:
-            failed = run.over(files, client)
-    raise typer.Exit(FAILED if failed else 0)
+            if codec is None and len(formats) == 1 and has_profile(client, formats[0]):
+                run.options["codec"] = formats[0]
+            failed, decisions = run.over(files, client)
+    unwanted = decisions & set(fail_on or ())
+    raise typer.Exit(FAILED if failed else UNWANTED if unwanted else 0)
 
 
 @app.command()
@@ -138,8 +158,19 @@ def info(
         print_server_info(Console(), client.server_info())
 
 
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=print_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """Which pixels of an image a neural codec would change in meaning, and what to do."""
+
+
 def main() -> None:
     """The ``riskmask`` command."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its log says nothing that an error does not
     # These add their commands to the app themselves.
     from riskmask.client import (  # noqa: F401
         cli_encode,

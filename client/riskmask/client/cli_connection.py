@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
-from riskmask.client import Client, RiskmaskError
-from riskmask.client._report import printable
+from riskmask.client import Client, InvalidImage, RiskmaskError
+from riskmask.client._outputs import takes_its_place
+from riskmask.client._report import in_options, printable
 
 FAILED: Final = 2
 MOST_BYTES: Final = 1 << 30  # of a message; a server says itself what it takes
@@ -32,6 +34,20 @@ Preset = Annotated[
         "--policy",
         help="What counts as a risk: archive, balanced, evidence or thumbnail; riskmask info lists "
         "a server's [balanced].",
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Risk from which on a pixel belongs to a region, in (0, 1); for a laxer decision "
+        "raise --max-error-probability too [the policy's; balanced: 0.3]."
+    ),
+]
+MaxErrorProbability = Annotated[
+    float | None,
+    typer.Option(
+        help="Probability of a changed symbol or face in the image, from which on it is not "
+        "encoded as asked, in (0, 1]; 1 leaves that to the regions [the policy's; balanced: 0.1]."
     ),
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds that one image may take.")]
@@ -134,13 +150,40 @@ def connect(
     return Client(address, timeout=timeout, max_message_bytes=MOST_BYTES, **credentials.arguments())
 
 
+def has_profile(client: Client, encoder: str) -> bool:
+    """Whether the server knows an encoder's own codec profile."""
+    return encoder in {profile.name for profile in client.server_info().codecs}
+
+
+def check_output(out: Path, *inputs: Path) -> None:
+    """Refuses a file that could not be written, before anything is worked on.
+
+    Raises:
+        OSError: the path cannot be followed.
+    """
+    if out.resolve() in {image.resolve() for image in inputs}:
+        fail(f"{out} is the image itself; choose another file with -o")
+    if out.is_dir():
+        fail(f"{out} is a folder; name a file in it with -o")
+    if not out.parent.is_dir():
+        fail(f"there is no folder {out.parent}; make it, or name another file with -o")
+    if takes_its_place(out) and not os.access(Path(os.path.realpath(out)).parent, os.W_OK):
+        fail(f"{out.parent}: no permission to write there; name another file with -o")
+
+
 @contextmanager
-def errors_on_one_line() -> Iterator[None]:
-    """Turns what this package raises, and what the file system refuses, into one line."""
+def errors_on_one_line(image: Path | None = None) -> Iterator[None]:
+    """Turns what this package raises, and what the file system refuses, into one line.
+
+    Args:
+        image: the only one that is looked at, to be named where it is at fault.
+    """
     try:
         yield
+    except InvalidImage as error:
+        fail(error.message if image is None else f"{image}: {error.message}")
     except RiskmaskError as error:
-        fail(error.message)
+        fail(in_options(error.message))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 

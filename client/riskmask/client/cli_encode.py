@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from riskmask.client._inputs import check_rereadable
 from riskmask.client._messages import Options
 from riskmask.client._outputs import write_atomically
+from riskmask.client._types import Decision
 from riskmask.client.cli import app
 from riskmask.client.cli_connection import (
     Address,
@@ -17,17 +19,21 @@ from riskmask.client.cli_connection import (
     Cert,
     Credentials,
     Key,
+    MaxErrorProbability,
     Model,
     Preset,
     Profiles,
+    Threshold,
     Timeout,
     Tls,
     TokenFile,
+    check_output,
     connect,
     errors_on_one_line,
     fail,
+    has_profile,
 )
-from riskmask.client.cli_hints import MEANING, Bpp, Bytes, OnePicture, analyze_for, has_profile, say
+from riskmask.client.cli_hints import MEANING, Bpp, Bytes, OnePicture, analyze_for, say
 
 if TYPE_CHECKING:
     from riskmask.client import Analysis, Client
@@ -50,6 +56,8 @@ def encode(
         bool, typer.Option("--uniform", help="Code all of the picture alike, without a hint.")
     ] = False,
     policy: Preset = None,
+    threshold: Threshold = None,
+    max_error_probability: MaxErrorProbability = None,
     address: Address = None,
     model: Model = None,
     profiles: Profiles = None,
@@ -65,29 +73,37 @@ def encode(
         fail("say how large the file may be: --bytes or --bpp, one of them")
     if not 0 < (size_bytes or bpp or 0) < math.inf:
         fail("--bytes and --bpp must be finite and over 0")
+    rules: Options = {
+        "preset": policy,
+        "threshold": threshold,
+        "max_error_probability": max_error_probability,
+    }
+    if uniform and any(value is not None for value in rules.values()):
+        fail("--uniform codes without a hint, whatever the policy; leave that out")
     from riskmask.model.encoders import find_encoder
     from riskmask.model.encoders.errors import EncoderError
     from riskmask.server.engine.decode import LONGEST_SIDE, Limits, decode
     from riskmask.server.engine.errors import EngineError
 
     try:
-        with errors_on_one_line():
+        with errors_on_one_line(image):
             encoder = find_encoder(target)
             suffix = out.suffix.lower()
             if suffix not in encoder.suffixes:
                 fail(f"{target} writes {', '.join(encoder.suffixes)}; name {out} so")
-            if out.resolve() == image.resolve():
-                fail(f"{out} is the image itself; choose another file with -o")
-            if not out.parent.is_dir():
-                fail(f"there is no folder {out.parent}; make it, or name another file with -o")
+            check_output(out, image)
+            check_rereadable(image)
             # By the service's own decoder, or it would speak of other pixels than are encoded.
             decoded = decode(image.read_bytes(), Limits(MOST_BYTES, MOST_PIXELS, LONGEST_SIDE))
             pixels, lines = decoded.pixels, [f"{image.name}: {n}" for n in decoded.facts.notes]
             height, width = pixels.shape[:2]
-            asked = size_bytes if size_bytes is not None else int((bpp or 0) * height * width / 8)
+            wanted = (bpp or 0) * height * width / 8
+            if wanted == math.inf:
+                fail(f"--bpp: {bpp:g} of this image are more bytes than can be counted")
+            asked = int(wanted) if size_bytes is None else size_bytes
             encoded = encoder.encode(pixels, max(asked, 1), None, suffix)
             if not uniform:
-                options: Options = {"bpp": bpp, "size_bytes": size_bytes, "preset": policy}
+                options: Options = {**rules, "bpp": bpp, "size_bytes": size_bytes}
                 credentials = Credentials(tls, ca, cert, key, token_file)
                 with connect(
                     address, timeout, credentials, model=model, profiles=profiles
@@ -97,21 +113,33 @@ def encode(
                 encoded = encoder.encode(pixels, max(asked, 1), analysis.hints[0].data, suffix)
                 lines.append(
                     f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
-                    f"{analysis.target.bpp:.3g} bpp; {analysis.hints[0].format} hint: "
+                    f"{analysis.target.bpp:.3g} bpp{_safe_at(analysis)}; "
+                    f"{analysis.hints[0].format} hint: "
                     f"{MEANING[analysis.hints[0].effectiveness]}"
                 )
             write_atomically(out, lambda file: file.write(encoded.data))
-    except (EncoderError, EngineError) as error:
+    except EncoderError as error:
         fail(str(error))
+    except EngineError as error:
+        fail(f"{image}: {error}")
     reached = len(encoded.data)
     share = 100 * reached / asked if asked else 100.0
     end = ", the finest there is" if encoded.finest else ""
     say(
+        out,
         *lines,
         f"{out}: {reached} bytes of {asked} ({share:.1f}%), {8 * reached / (height * width):.3g} "
         f"bpp, {encoded.quality}{end}",
         *encoded.notes,
     )
+
+
+def _safe_at(analysis: Analysis) -> str:
+    """The rate from which on it is safe, where it is not safe as asked."""
+    asked_is_safe = analysis.decision in (Decision.ENCODE, Decision.ENCODE_WITH_HINTS)
+    if asked_is_safe or analysis.safe_bpp is None:
+        return ""
+    return f", safe from {analysis.safe_bpp:.3g} bpp on"
 
 
 def _hinting(
@@ -123,11 +151,8 @@ def _hinting(
     prediction of its rate could tell; unless that is coarser or finer than its profile knows.
     """
     if setting is not None:
-        by_quality: Options = {
-            "codec": encoder.name,
-            "quality": setting,
-            "preset": options.get("preset"),
-        }
+        by_quality: Options = {**options, "codec": encoder.name, "quality": setting}
+        by_quality["bpp"] = by_quality["size_bytes"] = None
         analysis = analyze_for(client, image, encoder.name, encoder.hint_format, by_quality)
         if "RATE_OUT_OF_RANGE" not in {reason.code for reason in analysis.reasons}:
             return analysis

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import grpc
 import typer
 
-from riskmask.client._channel import Connection, to_error
+from riskmask.client._channel import Connection, checked_timeout, to_error
 from riskmask.client.cli import app
 from riskmask.client.cli_connection import (
     Ca,
@@ -38,6 +38,7 @@ def health(
 ) -> None:
     """Ask a server whether it takes requests: exit status 0 if so. Needs no token."""
     with errors_on_one_line():
+        seconds = checked_timeout(timeout)
         arguments = Credentials(tls, ca, cert, key).arguments()
         connection = Connection(address.split(",")[0].strip(), **arguments)
         credentials = connection.credentials
@@ -50,7 +51,7 @@ def health(
                 METHOD, request_serializer=bytes, response_deserializer=bytes
             )
             try:
-                answer = check(b"", timeout=timeout)
+                answer = check(b"", timeout=seconds)
             except grpc.RpcError as failure:
                 raise to_error(failure, connection.address) from None
     typer.echo("SERVING" if answer == SERVING else "NOT_SERVING")

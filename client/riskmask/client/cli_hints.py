@@ -10,7 +10,7 @@ from rich.console import Console
 
 from riskmask.client import Client
 from riskmask.client._messages import Options
-from riskmask.client._outputs import write_atomically
+from riskmask.client._outputs import SUFFIXES, takes_its_place, write_atomically
 from riskmask.client._report import printable
 from riskmask.client._types import Analysis, Effectiveness
 from riskmask.client.cli import app
@@ -20,15 +20,19 @@ from riskmask.client.cli_connection import (
     Cert,
     Credentials,
     Key,
+    MaxErrorProbability,
     Model,
     Preset,
     Profiles,
+    Threshold,
     Timeout,
     Tls,
     TokenFile,
+    check_output,
     connect,
     errors_on_one_line,
     fail,
+    has_profile,
 )
 
 MEANING = {
@@ -56,6 +60,8 @@ def hints(
         float | None, typer.Option(help="Size asked for: the codec's own quality.")
     ] = None,
     policy: Preset = None,
+    threshold: Threshold = None,
+    max_error_probability: MaxErrorProbability = None,
     model: Model = None,
     profiles: Profiles = None,
     timeout: Timeout = 120.0,
@@ -74,22 +80,25 @@ def hints(
         "size_bytes": size_bytes,
         "quality": quality,
         "preset": policy,
+        "threshold": threshold,
+        "max_error_probability": max_error_probability,
     }
     credentials = Credentials(tls, ca, cert, key, token_file)
     with (
-        errors_on_one_line(),
+        errors_on_one_line(image),
         connect(address, timeout, credentials, model=model, profiles=profiles) as client,
     ):
-        if out.resolve() == image.resolve():
-            fail(f"{out} is the image itself; choose another file with -o")
-        if not out.parent.is_dir():
-            fail(f"there is no folder {out.parent}; make it, or name another file with -o")
+        check_output(out, image)
+        suffix = f".{SUFFIXES[target]}" if target in SUFFIXES else out.suffix
+        if takes_its_place(out) and out.suffix != suffix:
+            fail(f"{target} reads a file of another name as text; name {out} with {suffix}")
         analysis = analyze_for(client, image, target, target, options)
         [hint] = analysis.hints
         write_atomically(out, lambda file: file.write(hint.data))
     clamped = [each.message for each in analysis.reasons if each.code == "RATE_OUT_OF_RANGE"]
     grid = f"{hint.columns}x{hint.rows} cells of {hint.block} pixels" if hint.block else "no grid"
     say(
+        out,
         f"{image.name}: {analysis.decision} with {analysis.target.codec} at "
         f"{analysis.target.bpp:.3g} bpp",
         *clamped,
@@ -107,13 +116,8 @@ def analyze_for(
     return client.analyze(image, **asked)
 
 
-def has_profile(client: Client, encoder: str) -> bool:
-    """Whether the server knows an encoder's own codec profile."""
-    return encoder in {profile.name for profile in client.server_info().codecs}
-
-
-def say(*lines: str) -> None:
-    """Lines on stdout, without colours of their own."""
-    console = Console()
+def say(out: Path, *lines: str) -> None:
+    """Lines on stdout, without colours of their own; on stderr where a file went into a pipe."""
+    console = Console(stderr=not takes_its_place(out))
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

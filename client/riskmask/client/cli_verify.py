@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from riskmask.client._findings_overlay import by_importance, draw_findings, summary
-from riskmask.client._inputs import check_names
+from riskmask.client._inputs import check_names, check_rereadable
 from riskmask.client._outputs import OVERLAY_LONGEST, write_atomically
 from riskmask.client._picture import load_for_display
 from riskmask.client._report import printable
@@ -65,6 +65,7 @@ def verify(
     files = {"face_detector": face_detector, "icons": icons}
     with errors_on_one_line():
         if out is not None:
+            check_rereadable(reconstruction)
             for image in (original, reconstruction):
                 check_names([image], output_paths(reconstruction, out))
             out.mkdir(parents=True, exist_ok=True)
@@ -88,9 +89,9 @@ def write_outputs(reconstruction: Path, verification: Verification, folder: Path
         OSError: the image cannot be read again, or a file cannot be written.
     """
     as_json, as_overlay = output_paths(reconstruction, folder)
+    overlay = draw_findings(load_for_display(reconstruction, OVERLAY_LONGEST), verification)
     text = verification.to_json() + "\n"
     write_atomically(as_json, lambda file: file.write(text.encode()))
-    overlay = draw_findings(load_for_display(reconstruction, OVERLAY_LONGEST), verification)
     write_atomically(as_overlay, lambda file: overlay.save(file, "PNG"))
 
 

@@ -332,4 +332,6 @@ def first_mistake(error: ValidationError) -> str:
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"][:1])
     message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such option; riskmask serve --help lists them"
     return f"{name}: {message}" if name else message
