@@ -17,6 +17,7 @@ from riskmask.model.encoders.errors import (
 )
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import HINT_FORMATS
+from riskmask.server.engine.values import JpegAdvice
 
 Pixels = NDArray[np.uint8]
 FAST = ["jpeg", pytest.param("kvazaar", marks=pytest.mark.slow), "x264", "x265"]
@@ -72,6 +73,31 @@ def test_a_hint_of_another_image_is_refused(
         encoder.encode(portrait[:40, :40], 5000, hint, encoder.suffixes[0])
     with pytest.raises(EncoderHintError):
         encoder.encode(portrait, 5000, hint[:-1], encoder.suffixes[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(2176, 1024), (2304, 1024), (4352, 64)])
+def test_x265_takes_a_hint_on_either_side_of_level_4(
+    width: int, height: int, decode: Callable[[bytes], Pixels]
+) -> None:
+    """From there on HEVC forbids the units that follow a map best, and x265 refuses them."""
+    ramp = np.linspace(0, 255, width, dtype=np.uint8)
+    image = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (height, width, 3)))
+    levels = np.full((height // 16, width // 16), 1.0, np.float32)
+    levels[1] = 3.0
+    canonical = CanonicalMap(levels, width, height, 1.0, JpegAdvice(80, "4:4:4", 1000, safe=True))
+    hint = HINT_FORMATS["ffmpeg-roi"].export(canonical).data
+    data = find_encoder("x265").encode(image, 20_000, hint, ".mp4").data
+    assert decode(data).shape == image.shape
+
+
+def test_a_hint_makes_no_size_unreachable_for_x265(portrait: Pixels) -> None:
+    """Its small units cost more at the coarsest quality than its own: those are taken then."""
+    encoder = find_encoder("x265")
+    with pytest.raises(UnreachableSizeError) as caught:
+        encoder.encode(portrait, 200, None, ".mp4")
+    smallest = caught.value.smallest
+    assert len(encoder.encode(portrait, smallest, b"", ".mp4").data) <= smallest
 
 
 def test_an_unknown_encoder_is_refused_with_the_known_ones() -> None:

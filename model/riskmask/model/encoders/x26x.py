@@ -3,6 +3,10 @@
 Constant rate factor, since constant QP switches off adaptive quantisation, and with it the regions.
 With regions it is turned down: by itself it takes bits from busy places, and small text on a busy
 ground is what the regions are there to save.
+
+x265 codes a block by the mean of the offsets inside, and its blocks are as large as its coding tree
+units, 64x64 pixels: of a line of text 16 pixels high little is left of an offset (measured in
+``docs/hints.md``). So with regions its units are as small as HEVC allows.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ from av.filter import Graph
 from numpy.typing import NDArray
 
 from riskmask.model.encoders.base import Encoded, finest_within, padding_note
-from riskmask.model.encoders.errors import EncoderFailedError
+from riskmask.model.encoders.errors import EncoderFailedError, UnreachableSizeError
+from riskmask.model.encoders.hevc import coding_tree_unit
 from riskmask.model.encoders.regions import addroi_arguments
 
 COARSEST_CRF = 51
@@ -50,9 +55,7 @@ class X26x:
             self._filter = None
             # Quantiser groups as small as the map's blocks; without its settings in the stream.
             params = "pools=none:frame-threads=1:qg-size=16:info=0:log-level=none"
-        self._plain = {"preset": "medium", f"{name}-params": params}
-        weaker = f"{params}:aq-strength={AQ_WITH_REGIONS:g}"
-        self._with_regions = {"preset": "medium", f"{name}-params": weaker}
+        self._params = params
 
     def encode(
         self, image: NDArray[np.uint8], size_bytes: int, hint: bytes | None, suffix: str
@@ -62,13 +65,21 @@ class X26x:
         regions = [] if hint is None else addroi_arguments(hint, height, width)
         even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = _frame(even, regions)
-        options = self._plain if hint is None else self._with_regions
-
-        def coded(setting: int) -> bytes:
-            return self._coded(frame, COARSEST_CRF - setting / STEPS, suffix, options)
-
         settings = COARSEST_CRF * STEPS + 1
-        setting, data = finest_within(coded, settings, size_bytes, self.name)
+
+        def search(options: Mapping[str, str]) -> tuple[int, bytes]:
+            def coded(setting: int) -> bytes:
+                return self._coded(frame, COARSEST_CRF - setting / STEPS, suffix, options)
+
+            return finest_within(coded, settings, size_bytes, self.name)
+
+        first, *others = self._ways(hint is not None, frame.width, frame.height)
+        try:
+            setting, data = search(first)
+        except UnreachableSizeError:
+            if not others:
+                raise
+            setting, data = search(others[0])
         crf = COARSEST_CRF - setting / STEPS
         return Encoded(
             data,
@@ -77,6 +88,19 @@ class X26x:
             finest=setting == settings - 1,
             notes=padding_note(height, width, even.shape[0], even.shape[1]),
         )
+
+    def _ways(self, has_regions: bool, width: int, height: int) -> list[Mapping[str, str]]:
+        """Options to code with, and those for a size that these do not reach."""
+        params = self._params
+        if has_regions:
+            params = f"{params}:aq-strength={AQ_WITH_REGIONS:g}"
+        ways = [params]
+        if has_regions and self.name == "x265":  # small units have a price at the coarsest quality
+            ways = [f"{params}:ctu={coding_tree_unit(width, height)}", params]
+        return [self._options(way) for way in ways]
+
+    def _options(self, params: str) -> Mapping[str, str]:
+        return {"preset": "medium", f"{self.name}-params": params}
 
     def at(self, image: NDArray[np.uint8], crf: float, suffix: str) -> bytes:
         """A file at a constant rate factor, all of the picture alike.
@@ -89,7 +113,7 @@ class X26x:
         Raises:
             EncoderFailedError: the encoder refused.
         """
-        return self._coded(_frame(image, []), crf, suffix, self._plain)
+        return self._coded(_frame(image, []), crf, suffix, self._options(self._params))
 
     def _coded(
         self, frame: av.VideoFrame, crf: float, suffix: str, options: Mapping[str, str]

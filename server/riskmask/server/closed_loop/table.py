@@ -44,7 +44,8 @@ methods and counted below), decoded, and judged.
   face detector, and those of spectral-residual saliency; all through the same allocation. A
   detection's confidence, or the saliency, counts as the risk at the level asked for, and falls with
   the level in the proportion of riskmask's own risk. With any of them `x264` and `x265` turn their
-  adaptive quantisation down; [what that does alone](hints.md#adaptive-quantisation).
+  adaptive quantisation down, and `x265` codes in small units; [what that does
+  alone](hints.md#adaptive-quantisation).
 - Words lost: of the words that tesseract reads rightly in the original, line by line at known
   places, those that it no longer reads; additions do not count. Rightly: as transcribed, or as
   RapidOCR's recogniser reads them with confidence 0.9 where nobody transcribed them.

@@ -203,7 +203,7 @@ class Engine:
         at_risk = find_components(
             risk, strict.threshold, strict.smallest_region, curves.width, curves.height
         )
-        own_square = square_of(profile.name)
+        own_square = square_of(profile.name, curves.width, curves.height)
         allocation = allocate(at_risk, curves, rates, profile, target, strict, own_square)
         safe = image_safe_level(curves, strict, profile.coarsest_level, profile.finest_level)
         safe_bpp = None if safe is None else rates.bpp(safe)
@@ -215,9 +215,10 @@ class Engine:
             strict_jpeg,
             at_risk=at_risk.count > 0,
         )
+        squares = map_squares(request.hint_formats, profile.name, curves.width, curves.height)
         maps = {
             square: map_of_least_damage(allocation, curves, rates, profile, target, strict, square)
-            for square in map_squares(request.hint_formats)
+            for square in sorted(set(squares.values()))
         }
         # A hint on larger squares, or one that carries no map, may not do what the allocation does.
         hints_suffice = (
@@ -287,6 +288,7 @@ class Engine:
             jpeg=jpeg_advice,
             hints=export_hints(
                 request.hint_formats,
+                squares,
                 {square: canonical(each) for square, each in maps.items()},
                 canonical(levels),
             ),

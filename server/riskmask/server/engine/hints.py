@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.encoders.hevc import coding_tree_unit
 from riskmask.server.engine.errors import UnknownHintFormatError
 from riskmask.server.engine.hint_formats.android import AndroidQpMap, AndroidQpRects
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
@@ -74,6 +75,8 @@ class HintFormat(Protocol):
 
 
 INT8 = 127
+X265 = "x265"
+OF_SEVERAL_ENCODERS = ("ffmpeg-roi", "ffmpeg-addroi")
 
 HINT_FORMATS: dict[str, HintFormat] = {
     hint.name: hint
@@ -83,7 +86,7 @@ HINT_FORMATS: dict[str, HintFormat] = {
         FfmpegRoi(),
         FfmpegAddroi(),
         QuantOffsets("x264"),
-        QuantOffsets("x265"),
+        QuantOffsets(X265),
         Kvazaar(),
         SvtAv1(),
         SegmentMap("libaom", "UNPROVEN"),
@@ -108,29 +111,48 @@ def check_hint_formats(names: Iterable[str]) -> None:
             raise UnknownHintFormatError(name, HINT_FORMATS)
 
 
-def square_of(codec: str) -> int:
+def square_of(codec: str, width: int, height: int) -> int:
     """Side in pixels of the squares that a codec's encoder tells apart; a block's where unknown."""
-    own = HINT_FORMATS.get(codec)
-    return BLOCK if own is None or own.square is None else own.square
+    return map_squares([codec], codec, width, height).get(codec, BLOCK)
 
 
-def map_squares(names: Iterable[str]) -> tuple[int, ...]:
-    """Sides in pixels of the squares of formats that carry a map, each once, the smallest first."""
-    found = {HINT_FORMATS[name].square for name in names}
-    return tuple(sorted(square for square in found if square is not None))
+def map_squares(names: Iterable[str], codec: str, width: int, height: int) -> dict[str, int]:
+    """Sides in pixels of the squares of formats that carry a map, by name.
+
+    Those of the format's own grid, or of what its encoder tells apart where that is larger: of
+    large pictures x265 follows no map below 32 pixels.
+
+    Args:
+        names: of formats; others are left out.
+        codec: that is going to encode, where a format belongs to no encoder alone.
+        width, height: of the image in pixels.
+    """
+    squares = {}
+    for name in names:
+        own = HINT_FORMATS[name].square if name in HINT_FORMATS else None
+        if own is None:
+            continue
+        encoder = codec if name in OF_SEVERAL_ENCODERS else name
+        followed = coding_tree_unit(width, height) if encoder == X265 else own
+        squares[name] = max(own, followed)
+    return squares
 
 
 def export_hints(
-    names: Iterable[str], maps: Mapping[int, CanonicalMap], other: CanonicalMap
+    names: Iterable[str],
+    squares: Mapping[str, int],
+    maps: Mapping[int, CanonicalMap],
+    other: CanonicalMap,
 ) -> tuple[HintPayload, ...]:
     """One hint per registered name, in that order, each name once.
 
     Args:
         names: of formats.
-        maps: the map for each of their squares, by its side in pixels.
+        squares: of those that carry a map, as :func:`map_squares` gives them.
+        maps: the map for each of these squares, by its side in pixels.
         other: what formats that carry no map take their advice from.
     """
-    formats = [HINT_FORMATS[name] for name in dict.fromkeys(names)]
     return tuple(
-        each.export(other if each.square is None else maps[each.square]) for each in formats
+        HINT_FORMATS[name].export(maps[squares[name]] if name in squares else other)
+        for name in dict.fromkeys(names)
     )
