@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.stats import sem, ttest_1samp
 
 from riskmask.model.runtime.contract import Maps
 from riskmask.model.runtime.detector_session import DetectorSession
@@ -243,6 +244,13 @@ def test_the_jump_at_borders_of_strips_tiles_is_no_larger_than_elsewhere(
 def test_the_jump_at_borders_of_large_tiles_is_no_larger_than_elsewhere(
     predictor: Predictor, twice: Pixels
 ) -> None:
+    """By a t-test, since four turns differ by chance, either way and by more than the resolution.
+
+    Measured: 1.2e-6 (standard error 0.6e-6) in 18 turns, 700e-6 with tiles that share 128 pixels
+    and are cut there.
+    """
     turned = [np.roll(twice, down, axis=0)[:1024] for down in (0, 256, 512, 768)]
-    jumps = _mean([_measured(predictor, band, 128) for band in turned])
-    assert jumps.borders <= jumps.elsewhere + RESOLUTION
+    jumps = [_measured(predictor, band, 128) for band in turned]
+    excess = [each.borders - each.elsewhere for each in jumps]
+    assert ttest_1samp(excess, RESOLUTION, alternative="greater").pvalue > 0.05
+    assert sem(excess) < 0.005 * _mean(jumps).elsewhere  # or whatever borders do would pass
