@@ -247,6 +247,12 @@ def test_the_only_hint_names_the_codec(riskmask: Any, picture: Path, tmp_path: P
         assert f"{codec} at" in done.stdout
 
 
+def test_json_has_the_name_as_it_is(riskmask: Any, picture: Path) -> None:
+    named = picture.rename(picture.with_name("a:100:[b] \t.png"))
+    done = riskmask("analyze", named, "--json")
+    assert json.loads(done.stdout)["file"] == str(named)
+
+
 def test_json_for_programs_and_a_status_for_scripts(riskmask: Any, picture: Path) -> None:
     done = riskmask("analyze", picture, picture.with_name("gone.png"), "--json")
     assert done.returncode == 2, "the second one failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,35 @@ def test_a_hint_goes_to_standard_output_and_what_is_said_beside_it(
     assert done.stdout.startswith(("addroi=", "null"))
     assert "with hyperprior at" in done.stderr
     assert Path("/dev/stdout").is_symlink()
+
+
+def test_standard_output_in_a_file_is_added_to(picture: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with log.open("ab") as file:
+        words = ["hints", str(picture), "--for", "jpeg", "-o", "/dev/stdout"]
+        done = subprocess.run(
+            [sys.executable, "-m", "riskmask.client", *words],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    first, rest = log.read_text().split("\n", 1)
+    assert first == "before"
+    assert json.loads(rest)["encoder"] == "jpeg"
+    assert [path.name for path in tmp_path.iterdir() if path != picture] == ["log"]
+
+
+def test_a_link_that_leads_nowhere_is_told(riskmask: Any, picture: Path, tmp_path: Path) -> None:
+    loop, far = tmp_path / "loop", tmp_path / "far"
+    loop.symlink_to(loop)
+    far.symlink_to(tmp_path / "none" / "a.bin")
+    for link, said in ((loop, "a link that leads to itself"), (far, "there is no folder")):
+        done = riskmask("hints", picture, "--for", "x264", "-o", link)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert said in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from riskmask.model import runs
 from riskmask.model.runs import RunError, code_hash
 from riskmask.server.closed_loop.record import Look, Run, Size, Trial
 from riskmask.server.closed_loop.sizes import Coded
@@ -62,4 +63,8 @@ def test_a_run_knows_the_code_that_it_was_made_by(tmp_path: Path) -> None:
     before = code_hash(package)
     assert code_hash(package) == before
     (tmp_path / "inner" / "module.py").write_text("x = 2\n")
-    assert code_hash(package) != before
+    after = code_hash(package)
+    assert after != before
+    (tmp_path / "inner" / "module.py").rename(tmp_path / "module.py")
+    assert code_hash(package) != after
+    assert code_hash(package, runs) not in (code_hash(package), code_hash(runs))

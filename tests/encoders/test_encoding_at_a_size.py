@@ -76,14 +76,16 @@ def test_a_hint_of_another_image_is_refused(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(2176, 1024), (2304, 1024), (4352, 64)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(2176, 1024), (1492, 1492), (2304, 1024), (4216, 64), (4222, 64)]
+)
 def test_x265_takes_a_hint_on_either_side_of_level_4(
     width: int, height: int, decode: Callable[[bytes], Pixels]
 ) -> None:
     """From there on HEVC forbids the units that follow a map best, and x265 refuses them."""
     ramp = np.linspace(0, 255, width, dtype=np.uint8)
     image = np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (height, width, 3)))
-    levels = np.full((height // 16, width // 16), 1.0, np.float32)
+    levels = np.full((-(-height // 16), -(-width // 16)), 1.0, np.float32)
     levels[1] = 3.0
     canonical = CanonicalMap(levels, width, height, 1.0, JpegAdvice(80, "4:4:4", 1000, safe=True))
     hint = HINT_FORMATS["ffmpeg-roi"].export(canonical).data

@@ -71,6 +71,16 @@ def test_rows_that_are_there_are_checked_and_errors_are_tried_again(tmp_path: Pa
     assert set(found.values()) == {(False, "")}
 
 
+def test_each_row_is_held_to_its_own_picture(tmp_path: Path) -> None:
+    codecs = {"jpeg": "22", "webp": "33"}
+    rows = [
+        LabelRow("a", name, identity, image_sha256=f"by {name}")
+        for name, identity in codecs.items()
+    ]
+    write_shard(tmp_path, rows)
+    assert [task.image_sha256 for task in plan(["a"], tmp_path, codecs)] == ["by jpeg", "by webp"]
+
+
 def test_labels_with_other_weights_are_not_continued(tmp_path: Path) -> None:
     write_shard(tmp_path, [LabelRow("a", "jpeg", "22", image_sha256="pixels")])
     with pytest.raises(LabelsError, match="labels of jpeg with other weights"):

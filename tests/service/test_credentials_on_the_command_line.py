@@ -69,7 +69,9 @@ def guarded(
         *map(str, flags),
     ) as running:
         address = f"localhost:{parse_address(running.addresses[0]).port}"
-        given = {"--ca": cert, "--cert": own_cert, "--key": own_key, "--token-file": mine}
+        ca = folder / "ca.pem"
+        ca.write_text(f"# Főtanúsítvány\n{cert.read_text()}", encoding="utf-8")
+        given = {"--ca": ca, "--cert": own_cert, "--key": own_key, "--token-file": mine}
         yield Guarded(address, f"unix:{path}", given)
 
 
@@ -120,6 +122,7 @@ def test_a_token_goes_over_a_unix_socket_too(guarded: Guarded) -> None:
         (("--token-file", "{mine}", "--address", "127.0.0.1:1"), "would travel in clear"),
         (("--tls",), "give its --address"),
         (("--ca", "{mine}", "--address", "127.0.0.1:1"), "--ca: expected PEM certificates"),
+        (("--ca", "{nothing}", "--address", "127.0.0.1:1"), "--ca: expected PEM certificates"),
         (
             ("--cert", "{mine}", "--key", "{mine}", "--address", "127.0.0.1:1"),
             "--cert and --key: expected a PEM chain",
@@ -127,8 +130,9 @@ def test_a_token_goes_over_a_unix_socket_too(guarded: Guarded) -> None:
     ],
 )
 def test_what_cannot_be_sent_is_one_line(tmp_path: Path, flags: tuple[str, ...], said: str) -> None:
-    files = {name: tmp_path / name for name in ("empty", "absent", "mine")}
+    files = {name: tmp_path / name for name in ("empty", "nothing", "absent", "mine")}
     files["empty"].write_text("# none\n")
+    files["nothing"].touch()
     files["mine"].write_text(TOKEN)
     done = command("info", *(flag.format(**files) for flag in flags))
     assert done.returncode == 2

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from riskmask.model.encoders.hevc import coding_tree_unit
+from riskmask.model.encoders.hevc import LEVEL_4_SAMPLES, coding_tree_unit
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.server.engine.engine import Engine
@@ -66,5 +66,12 @@ def test_ffmpegs_regions_are_made_for_the_codec(width: int, codec: str, square: 
 def test_levels_end_where_hevc_says() -> None:
     assert coding_tree_unit(SMALL, HEIGHT) == coding_tree_unit(HEIGHT, SMALL) == 16
     assert coding_tree_unit(LARGE, HEIGHT) == 32
-    assert coding_tree_unit(4222, 16) == 16
-    assert coding_tree_unit(4224, 16) == 32
+    assert coding_tree_unit(4216, 16) == 16
+    assert coding_tree_unit(4217, 16) == 32
+
+
+def test_sides_count_as_they_are_coded() -> None:
+    """Rounded up to 8: x265 refused 1492x1492, whose samples as shown are within the level."""
+    assert 1492 * 1492 < LEVEL_4_SAMPLES < 1496 * 1496
+    assert coding_tree_unit(1492, 1492) == coding_tree_unit(1491, 1491) == 32
+    assert coding_tree_unit(1488, 1492) == 16

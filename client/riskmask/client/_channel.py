@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Iterable
@@ -24,6 +25,9 @@ from riskmask.v1 import riskmask_pb2 as pb
 
 DEFAULT_TIMEOUT: Final = 30.0
 LONGEST_TIMEOUT: Final = 86_400.0
+PEM_CERTIFICATE: Final = re.compile(
+    b"-----BEGIN (?:TRUSTED )?CERTIFICATE-----.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL
+)
 DEFAULT_MESSAGE_BYTES: Final = 72 << 20  # the server's own default
 
 
@@ -112,12 +116,16 @@ class Connection:
 def _check_certificates(roots: bytes | None, own: tuple[bytes, bytes] | None) -> None:
     """Told at once: gRPC logs it, and then every call finds no server."""
     if roots is not None:
+        found = PEM_CERTIFICATE.findall(roots)  # comments around them are anybody's
         try:
-            ssl.create_default_context(cadata=roots.decode("ascii"))
+            for pem in found:
+                ssl.create_default_context(cadata=pem.decode("ascii"))
         except (ssl.SSLError, ValueError):
+            found = []
+        if not found:
             raise InvalidRequest(
                 "INVALID_CERTIFICATE", "root_certificates: expected PEM certificates"
-            ) from None
+            )
     chain, key = own or (None, None)
     for pem, word in ((chain, b"CERTIFICATE-----"), (key, b"PRIVATE KEY-----")):
         if pem is not None and not (b"-----BEGIN " in pem and word in pem):

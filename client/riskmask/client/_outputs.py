@@ -79,7 +79,12 @@ def risk_picture(mask: Mask, image: tuple[int, int], size: tuple[int, int]) -> I
 
 
 def takes_its_place(path: Path) -> bool:
-    """Whether a file may take this path's place: not a device's, a pipe's or a socket's."""
+    """Whether a file may take this path's place: not a device's, a pipe's or a socket's.
+
+    Nor that of a file that is open already, as ``/dev/stdout`` names it.
+    """
+    if path.absolute().parts[1:2] in (("dev",), ("proc",)):
+        return not path.exists()
     return path.is_file() or not path.exists()
 
 
@@ -97,7 +102,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         if takes_its_place(path):
             _replace(Path(os.path.realpath(path)), write)
         else:
-            with path.open("wb") as file:
+            with path.open("ab") as file:  # what is open already is not cut
                 write(file)
     except OSError as error:
         if error.errno is not None:  # not the name of the file that was to take its place

@@ -44,7 +44,7 @@ class Run:
         Raises:
             ServiceUnavailable, NotAuthorized: no further image would fare better.
         """
-        out, err = Console(), Console(stderr=True)
+        out, err = Console(emoji=False), Console(stderr=True, emoji=False)
         options: Options = {**self.options}
         if self.out is not None:
             options["masks"] = (MaskType.RISK,)
@@ -72,7 +72,7 @@ class Run:
             return in_options(outcome.message)
         if self.as_json:
             line = json.dumps({"file": str(file), **outcome.to_dict()}, allow_nan=False)
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            out.out(line, highlight=False)
         else:
             print_analysis(out, file, outcome)
         if self.out is not None:

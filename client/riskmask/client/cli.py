@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from riskmask.client._inputs import check_names, check_rereadable, collect
+from riskmask.client._messages import Options
 from riskmask.client._outputs import output_paths
 from riskmask.client._report import print_server_info
 from riskmask.client._run import Run
@@ -104,22 +106,18 @@ def analyze(
     formats = tuple(dict.fromkeys(hint or ()))
     if formats and out is None:
         fail("--hint writes files; name their folder with --out")
-    run = Run(
-        options={
-            "codec": codec,
-            "bpp": bpp,
-            "size_bytes": size_bytes,
-            "quality": quality,
-            "preset": policy,
-            "threshold": threshold,
-            "max_error_probability": max_error_probability,
-            "hint_formats": formats,
-        },
-        out=out,
-        as_json=as_json,
-        # in this process analyses run one at a time, and waiting must not count as work
-        concurrency=1 if address is None else 2,
-    )
+    options: Options = {
+        "codec": codec,
+        "bpp": bpp,
+        "size_bytes": size_bytes,
+        "quality": quality,
+        "preset": policy,
+        "threshold": threshold,
+        "max_error_probability": max_error_probability,
+        "hint_formats": formats,
+    }
+    # in this process analyses run one at a time, and waiting must not count as work
+    run = Run(options, out, concurrency=1 if address is None else 2, as_json=as_json)
     with errors_on_one_line():
         files = collect(images)
         if out is not None:
@@ -131,7 +129,7 @@ def analyze(
         credentials = Credentials(tls, ca, cert, key, token_file)
         with connect(address, timeout, credentials, model=model, profiles=profiles) as client:
             if codec is None and len(formats) == 1 and has_profile(client, formats[0]):
-                run.options["codec"] = formats[0]
+                run = replace(run, options={**options, "codec": formats[0]})
             failed, decisions = run.over(files, client)
     unwanted = decisions & set(fail_on or ())
     raise typer.Exit(FAILED if failed else UNWANTED if unwanted else 0)
@@ -155,7 +153,7 @@ def info(
         errors_on_one_line(),
         connect(address, timeout, credentials, model=model, profiles=profiles) as client,
     ):
-        print_server_info(Console(), client.server_info())
+        print_server_info(Console(emoji=False), client.server_info())
 
 
 @app.callback()

@@ -156,19 +156,19 @@ def has_profile(client: Client, encoder: str) -> bool:
 
 
 def check_output(out: Path, *inputs: Path) -> None:
-    """Refuses a file that could not be written, before anything is worked on.
-
-    Raises:
-        OSError: the path cannot be followed.
-    """
-    if out.resolve() in {image.resolve() for image in inputs}:
+    """Refuses a file that could not be written, before anything is worked on."""
+    target = Path(os.path.realpath(out))
+    folder = target.parent if out.is_symlink() else out.parent
+    if target in {Path(os.path.realpath(image)) for image in inputs}:
         fail(f"{out} is the image itself; choose another file with -o")
+    if target.is_symlink():
+        fail(f"{out}: a link that leads to itself; name another file with -o")
     if out.is_dir():
         fail(f"{out} is a folder; name a file in it with -o")
-    if not out.parent.is_dir():
-        fail(f"there is no folder {out.parent}; make it, or name another file with -o")
-    if takes_its_place(out) and not os.access(Path(os.path.realpath(out)).parent, os.W_OK):
-        fail(f"{out.parent}: no permission to write there; name another file with -o")
+    if not folder.is_dir():
+        fail(f"there is no folder {folder}; make it, or name another file with -o")
+    if takes_its_place(out) and not os.access(folder, os.W_OK):
+        fail(f"{folder}: no permission to write there; name another file with -o")
 
 
 @contextmanager

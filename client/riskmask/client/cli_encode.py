@@ -79,7 +79,10 @@ def encode(
         "max_error_probability": max_error_probability,
     }
     if uniform and any(value is not None for value in rules.values()):
-        fail("--uniform codes without a hint, whatever the policy; leave that out")
+        fail(
+            "--uniform codes without a hint: leave out --policy, --threshold and "
+            "--max-error-probability"
+        )
     from riskmask.model.encoders import find_encoder
     from riskmask.model.encoders.errors import EncoderError
     from riskmask.server.engine.decode import LONGEST_SIDE, Limits, decode

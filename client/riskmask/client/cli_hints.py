@@ -118,6 +118,6 @@ def analyze_for(
 
 def say(out: Path, *lines: str) -> None:
     """Lines on stdout, without colours of their own; on stderr where a file went into a pipe."""
-    console = Console(stderr=not takes_its_place(out))
+    console = Console(stderr=not takes_its_place(out), emoji=False)
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)

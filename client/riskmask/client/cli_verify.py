@@ -71,7 +71,7 @@ def verify(
             out.mkdir(parents=True, exist_ok=True)
         with connect(address, timeout, credentials, **files) as client:
             verification = client.verify(original, reconstruction, **options)
-        print_verification(Console(), reconstruction, verification)
+        print_verification(Console(emoji=False), reconstruction, verification)
         if out is not None:
             write_outputs(reconstruction, verification, out)
 

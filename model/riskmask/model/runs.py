@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -104,14 +104,15 @@ def code_hash(*parts: ModuleType) -> str:
     """The beginning of the SHA-256 of the code that a run depends on: modules, packages whole."""
     digest = hashlib.sha256()
     for part in parts:
-        for path in sorted(_sources(part)):
-            digest.update(f"{part.__name__} {path.name}".encode() + b"\0" + path.read_bytes())
+        for folder, path in _sources(part):
+            place = f"{part.__name__} {path.relative_to(folder).as_posix()}"
+            digest.update(place.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _sources(part: ModuleType) -> Iterator[Path]:
+def _sources(part: ModuleType) -> list[tuple[Path, Path]]:
+    """The folder of each file, and the file."""
     if hasattr(part, "__path__"):
-        for folder in part.__path__:
-            yield from Path(folder).rglob("*.py")
-    elif part.__file__ is not None:
-        yield Path(part.__file__)
+        folders = map(Path, part.__path__)
+        return sorted((folder, path) for folder in folders for path in folder.rglob("*.py"))
+    return [] if part.__file__ is None else [(Path(part.__file__).parent, Path(part.__file__))]

@@ -80,8 +80,8 @@ class Task:
         key: of the picture.
         codec: name.
         done: whether the row is there already.
-        image_sha256: of the picture that the folder's rows of this key were made from, by whatever
-            codec; empty where there are none.
+        image_sha256: of the picture that this row was made from, or another codec's row of the same
+            key; empty where there is none.
     """
 
     key: str
@@ -113,7 +113,7 @@ def plan(keys: Sequence[str], out: Path, codecs: Mapping[str, str]) -> list[Task
     made = {place: done.image_sha256 for place, done in rows.items() if not done.error}
     pictures = {key: sha256 for (key, _), sha256 in made.items()}
     return [
-        Task(key, codec, (key, codec) in made, pictures.get(key, ""))
+        Task(key, codec, (key, codec) in made, made.get((key, codec)) or pictures.get(key, ""))
         for key in keys
         for codec in codecs
     ]

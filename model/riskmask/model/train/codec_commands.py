@@ -106,7 +106,6 @@ def codec(
     from riskmask.model.train.codec import CodecTraining, train_codec
     from riskmask.model.train.patches import cut_patches
     from riskmask.model.train.recipes import RECIPES
-    from riskmask.model.train.run import OtherSettingsError
     from riskmask.model.whole_file import replacing
 
     if architecture not in LEARNED:
@@ -139,7 +138,7 @@ def codec(
     )
     try:
         network = train_codec(np.load(packed), folder, settings, start)
-    except (OtherSettingsError, ValueError, WeightsError) as error:
+    except (ValueError, WeightsError) as error:
         typer.echo(f"codec: {error}", err=True)
         raise typer.Exit(2) from None
     path = save_weights(network, out, architecture)

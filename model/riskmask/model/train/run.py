@@ -86,7 +86,8 @@ def load_checkpoint(
         )
     if data is not None and saved.get("data") != data:
         raise OtherSettingsError(
-            f"{path} is of a run on other pictures, labels or start weights; name another folder"
+            f"{path} is of a run on other pictures, labels or start weights, or does not tell "
+            "which; name another folder"
         )
     return saved
 

@@ -28,6 +28,8 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server import engine
+from riskmask.server.closed_loop import coding as files
+from riskmask.server.closed_loop import pictures as specimens
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
 from riskmask.server.decision_bench import coding, jpegs, jury
@@ -48,6 +50,7 @@ from riskmask.server.engine.policy import PRESETS
 from riskmask.server.engine.values import Decision, Policy
 
 CONTENTS = ("text", "symbol", "face")
+MEASURING = (codecs, encoders, files, specimens, coding, jpegs, jury)
 
 
 @dataclass(frozen=True)
@@ -231,7 +234,7 @@ def _made_with(setting: Setting, bench: Bench, labelled: Sequence[Labelled]) -> 
         "neural codec": packaged_hyperprior().name,
         "engine": code_hash(engine),
         "annotators": code_hash(judges),
-        "coding and judging": code_hash(codecs, encoders, coding, jpegs, jury),
+        "coding and judging": code_hash(*MEASURING),
         "libraries": {name: version(name) for name in ("dlib-bin", "Pillow")},
     }
 
