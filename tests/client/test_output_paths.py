@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,14 @@ def test_standard_output_in_a_file_is_added_to(picture: Path, tmp_path: Path) ->
     assert first == "before"
     assert json.loads(rest)["encoder"] == "jpeg"
     assert [path.name for path in tmp_path.iterdir() if path != picture] == ["log"]
+
+
+def test_of_a_second_run_nothing_is_added_to_a_file_in_shared_memory() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = Path(folder) / "a.bin"
+        for _ in range(2):
+            write_atomically(path, lambda file: file.write(b"x"))
+        assert path.read_bytes() == b"x"
 
 
 def test_a_link_that_leads_nowhere_is_told(riskmask: Any, picture: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from riskmask.client._picture import load_for_display
 from riskmask.client._types import Analysis, Mask, MaskType
 
 OVERLAY_LONGEST = 2400
+OPEN_FILES = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 SUFFIXES = {"kvazaar": "bin"}  # any other name it reads as text
 
 
@@ -83,8 +84,8 @@ def takes_its_place(path: Path) -> bool:
 
     Nor that of a file that is open already, as ``/dev/stdout`` names it.
     """
-    if path.absolute().parts[1:2] in (("dev",), ("proc",)):
-        return not path.exists()
+    if str(path.absolute()).startswith(OPEN_FILES):
+        return False
     return path.is_file() or not path.exists()
 
 
