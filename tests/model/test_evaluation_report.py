@@ -122,9 +122,6 @@ def test_a_level_without_an_interval_hides_no_other(words: ThreeWords) -> None:
     bars = held_against(replace(group, rows=[undefined, *group.rows]), None)
     [bar] = [bar for bar in bars if bar.name.startswith("lower bound")]
     assert (bar.name[-11:], bar.met) == ("of levels 0", True)
-    safety = replace(group.safety, skill=replace(group.safety.skill, value=float("nan")))
-    known = {bar.name: bar.met for bar in held_against(replace(group, safety=safety), None)}
-    assert known["Brier skill"] is None
 
 
 class _Counting:

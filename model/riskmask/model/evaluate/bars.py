@@ -21,7 +21,8 @@ class Bar:
     Attributes:
         name: what is measured.
         wanted: in words.
-        value: NaN where it is not defined.
+        value: NaN where it is not defined, as the rank of a map that is the same everywhere; then
+            it is missed.
         interval: 95% bootstrap interval over images, NaN where there is none.
         met: None where fewer than 200 regions, or nothing, stand behind the figure.
     """
@@ -57,8 +58,7 @@ def held_against(group: Group, rates: RateErrors | None) -> list[Bar]:
         ),
         ("Brier skill", safety.skill, "at least 0.3", safety.skill.value >= 0.3),
     ):
-        known = enough and not isnan(figure.value)
-        bars.append(Bar(name, wanted, figure.value, figure.interval, met if known else None))
+        bars.append(Bar(name, wanted, figure.value, figure.interval, met if enough else None))
     if rates is not None:
         median = rates.median
         bars.append(
