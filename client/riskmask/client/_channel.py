@@ -26,7 +26,7 @@ from riskmask.v1 import riskmask_pb2 as pb
 DEFAULT_TIMEOUT: Final = 30.0
 LONGEST_TIMEOUT: Final = 86_400.0
 PEM_CERTIFICATE: Final = re.compile(
-    b"-----BEGIN (?:TRUSTED )?CERTIFICATE-----.*?-----END (?:TRUSTED )?CERTIFICATE-----", re.DOTALL
+    b"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL
 )
 DEFAULT_MESSAGE_BYTES: Final = 72 << 20  # the server's own default
 
@@ -118,8 +118,8 @@ def _check_certificates(roots: bytes | None, own: tuple[bytes, bytes] | None) ->
     if roots is not None:
         found = PEM_CERTIFICATE.findall(roots)  # comments around them are anybody's
         try:
-            for pem in found:
-                ssl.create_default_context(cadata=pem.decode("ascii"))
+            if found:
+                ssl.create_default_context(cadata=b"\n".join(found).decode("ascii"))
         except (ssl.SSLError, ValueError):
             found = []
         if not found:

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from riskmask.client._inputs import check_names, check_rereadable, collect
-from riskmask.client._messages import Options
 from riskmask.client._outputs import output_paths
 from riskmask.client._report import print_server_info
 from riskmask.client._run import Run
@@ -36,6 +35,7 @@ from riskmask.client.cli_connection import (
     errors_on_one_line,
     fail,
     has_profile,
+    question,
 )
 
 UNWANTED: Final = 1  # exit status where a decision is one of --fail-on
@@ -101,21 +101,12 @@ def analyze(
     token_file: TokenFile = None,
 ) -> None:
     """Say what a codec would change in images: decision, reasons, regions."""
-    if sum(size is not None for size in (bpp, size_bytes, quality)) > 1:
-        fail("--bpp, --bytes and --quality exclude one another; give one of them")
+    rules = policy, threshold, max_error_probability
+    options = question(codec, (bpp, size_bytes, quality), rules)
     formats = tuple(dict.fromkeys(hint or ()))
     if formats and out is None:
         fail("--hint writes files; name their folder with --out")
-    options: Options = {
-        "codec": codec,
-        "bpp": bpp,
-        "size_bytes": size_bytes,
-        "quality": quality,
-        "preset": policy,
-        "threshold": threshold,
-        "max_error_probability": max_error_probability,
-        "hint_formats": formats,
-    }
+    options["hint_formats"] = formats
     # in this process analyses run one at a time, and waiting must not count as work
     run = Run(options, out, concurrency=1 if address is None else 2, as_json=as_json)
     with errors_on_one_line():

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, NoReturn
 import typer
 
 from riskmask.client import Client, InvalidImage, RiskmaskError
+from riskmask.client._messages import Options
 from riskmask.client._outputs import takes_its_place
 from riskmask.client._report import in_options, printable
 
@@ -148,6 +149,33 @@ def connect(
         options = " and ".join(f"--{name.replace('_', '-')}" for name in local)
         fail(f"{options} are for a run without --address; the server has its own")
     return Client(address, timeout=timeout, max_message_bytes=MOST_BYTES, **credentials.arguments())
+
+
+def question(
+    codec: str | None,
+    sizes: tuple[float | None, int | None, float | None],
+    rules: tuple[str | None, float | None, float | None],
+) -> Options:
+    """What a command asks of an image.
+
+    Args:
+        codec: its profile.
+        sizes: ``--bpp``, ``--bytes`` and ``--quality``, at most one of them.
+        rules: ``--policy``, ``--threshold`` and ``--max-error-probability``.
+    """
+    if sum(size is not None for size in sizes) > 1:
+        fail("--bpp, --bytes and --quality exclude one another; give one of them")
+    bpp, size_bytes, quality = sizes
+    preset, threshold, max_error_probability = rules
+    return {
+        "codec": codec,
+        "bpp": bpp,
+        "size_bytes": size_bytes,
+        "quality": quality,
+        "preset": preset,
+        "threshold": threshold,
+        "max_error_probability": max_error_probability,
+    }
 
 
 def has_profile(client: Client, encoder: str) -> bool:

@@ -32,6 +32,7 @@ from riskmask.client.cli_connection import (
     errors_on_one_line,
     fail,
     has_profile,
+    question,
 )
 from riskmask.client.cli_hints import MEANING, Bpp, Bytes, OnePicture, analyze_for, say
 
@@ -73,12 +74,8 @@ def encode(
         fail("say how large the file may be: --bytes or --bpp, one of them")
     if not 0 < (size_bytes or bpp or 0) < math.inf:
         fail("--bytes and --bpp must be finite and over 0")
-    rules: Options = {
-        "preset": policy,
-        "threshold": threshold,
-        "max_error_probability": max_error_probability,
-    }
-    if uniform and any(value is not None for value in rules.values()):
+    rules = policy, threshold, max_error_probability
+    if uniform and rules != (None, None, None):
         fail(
             "--uniform codes without a hint: leave out --policy, --threshold and "
             "--max-error-probability"
@@ -106,7 +103,7 @@ def encode(
             asked = int(wanted) if size_bytes is None else size_bytes
             encoded = encoder.encode(pixels, max(asked, 1), None, suffix)
             if not uniform:
-                options: Options = {**rules, "bpp": bpp, "size_bytes": size_bytes}
+                options = question(None, (bpp, size_bytes, None), rules)
                 credentials = Credentials(tls, ca, cert, key, token_file)
                 with connect(
                     address, timeout, credentials, model=model, profiles=profiles

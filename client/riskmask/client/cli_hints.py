@@ -33,6 +33,7 @@ from riskmask.client.cli_connection import (
     errors_on_one_line,
     fail,
     has_profile,
+    question,
 )
 
 MEANING = {
@@ -72,26 +73,17 @@ def hints(
     token_file: TokenFile = None,
 ) -> None:
     """Write the hint that an encoder reads, so that it spends bits where the risk is."""
-    if sum(size is not None for size in (bpp, size_bytes, quality)) > 1:
-        fail("--bpp, --bytes and --quality exclude one another; give one of them")
-    options: Options = {
-        "codec": codec,
-        "bpp": bpp,
-        "size_bytes": size_bytes,
-        "quality": quality,
-        "preset": policy,
-        "threshold": threshold,
-        "max_error_probability": max_error_probability,
-    }
+    rules = policy, threshold, max_error_probability
+    options = question(codec, (bpp, size_bytes, quality), rules)
     credentials = Credentials(tls, ca, cert, key, token_file)
     with (
         errors_on_one_line(image),
         connect(address, timeout, credentials, model=model, profiles=profiles) as client,
     ):
         check_output(out, image)
-        suffix = f".{SUFFIXES[target]}" if target in SUFFIXES else out.suffix
-        if takes_its_place(out) and out.suffix != suffix:
-            fail(f"{target} reads a file of another name as text; name {out} with {suffix}")
+        suffix = SUFFIXES.get(target)
+        if suffix is not None and takes_its_place(out) and out.suffix != f".{suffix}":
+            fail(f"{target} reads a file of another name as text; name {out} with .{suffix}")
         analysis = analyze_for(client, image, target, target, options)
         [hint] = analysis.hints
         write_atomically(out, lambda file: file.write(hint.data))
