@@ -52,6 +52,11 @@ def large(words: ThreeWords) -> Group:
     return measure_group("all pictures", *_scored(words, 70))
 
 
+@pytest.fixture(scope="module")
+def larger(words: ThreeWords) -> Group:
+    return measure_group("all pictures", *_scored(words, 100))
+
+
 def test_the_page_and_the_csv_hold_the_figures(tmp_path: Path, small: Group) -> None:
     scenes = replace(small, name="rendered scenes")
     part = CodecReport("cdc", "version 7; fitted on air", small, [scenes], RATES)
@@ -106,20 +111,19 @@ def test_bars_are_met_and_missed(words: ThreeWords, large: Group) -> None:
     assert [missed[name] for name in missed if name.startswith("recall of text")] == [False]
 
 
-def test_a_lower_bound_counts_where_enough_regions_changed(words: ThreeWords) -> None:
+def test_a_lower_bound_counts_where_enough_regions_changed(large: Group, larger: Group) -> None:
     # Of 210 words 140 change at level 0, and 70 at the finer ones: never 200.
-    few = held_against(measure_group("all", *_scored(words, 70)), None)
+    few = held_against(large, None)
     assert not any(bar.name.startswith("lower bound") for bar in few)
-    many = held_against(measure_group("all", *_scored(words, 100)), None)
+    many = held_against(larger, None)
     [bar] = [bar for bar in many if bar.name.startswith("lower bound")]
     assert bar.name.endswith("of levels 0")
     assert (bar.value, bar.met) == (pytest.approx(1 - 7 / 12, abs=0.2), True)
 
 
-def test_a_level_without_an_interval_hides_no_other(words: ThreeWords) -> None:
-    group = measure_group("all", *_scored(words, 100))
-    undefined = replace(group.rows[0], level=7, region_interval=UNKNOWN)
-    bars = held_against(replace(group, rows=[undefined, *group.rows]), None)
+def test_a_level_without_an_interval_hides_no_other(larger: Group) -> None:
+    undefined = replace(larger.rows[0], level=7, region_interval=UNKNOWN)
+    bars = held_against(replace(larger, rows=[undefined, *larger.rows]), None)
     [bar] = [bar for bar in bars if bar.name.startswith("lower bound")]
     assert (bar.name[-11:], bar.met) == ("of levels 0", True)
 
