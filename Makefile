@@ -11,6 +11,8 @@ export ORT_DISABLE_TELEMETRY := 1
 
 # What decides what is installed: when one of these changes, the next run installs again.
 REQUIREMENTS := pyproject.toml constraints.txt
+# Processes that share the tests, file by file.
+JOBS ?= 2
 # Whose labels a detector learns from.
 NEURAL := hyperprior factorized channel-ar hific cdc
 # The environment of the demo, and the one of the tests, which holds the demo's.
@@ -27,8 +29,8 @@ help: ## print this list
 demo: $(DEMO) ## install the service and analyse the example photograph at 0.1 bpp
 	$(BIN)/riskmask analyze examples/astronaut.jpg --bpp 0.1 --out out/demo
 
-test: $(TEST) ## install everything the tests need and run them (ARGS="-m 'not slow'" to choose)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(TEST) ## install everything the tests need and run them (ARGS="-m 'not slow'" to choose, JOBS=1)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 fuzz: $(TEST) ## send 10,000 damaged images to a server (ARGS="--count 500 --seed 1" to choose)
 	$(BIN)/python tests/fuzz $(ARGS)

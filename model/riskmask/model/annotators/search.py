@@ -1,6 +1,6 @@
 """What is there, where nobody said: text lines, faces and barcodes of an original.
 
-Large pictures are searched at a reduced scale, their longer side at 2000 pixels.
+Large pictures are searched for text and faces at a reduced scale, their longer side at 2000 pixels.
 """
 
 from __future__ import annotations
