@@ -20,7 +20,7 @@ from riskmask.model.encoders.base import Encoded
 from riskmask.model.pages import GAP
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.command import hints
-from riskmask.server.closed_loop.figures import summarise
+from riskmask.server.closed_loop.figures import summarise, why_not_compared
 from riskmask.server.closed_loop.maps import HINDSIGHT, METHODS, RISKMASK, UNIFORM
 from riskmask.server.closed_loop.page import make_sections, write_page
 from riskmask.server.closed_loop.pairs import contrasts, draw, extremes
@@ -70,6 +70,7 @@ def test_every_method_is_coded_at_the_bytes_of_uniform_coding(
             assert trial.size_bytes <= max(plain, trial.asked_bytes)
             assert trial.file is not None
             assert len(run.kept(trial.file)) == trial.size_bytes
+        assert why_not_compared(by_method) is None  # so no file is much smaller either
     [chosen] = [t for t in trials if t.method == UNIFORM and t.factor == 1.0]
     assert chosen.judgement is not None
     assert 0.1 <= chosen.judgement.lost_words / chosen.judgement.words <= 0.5

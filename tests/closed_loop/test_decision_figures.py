@@ -92,6 +92,25 @@ def test_a_fallback_needs_an_error_both_ways(tmp_path: Path) -> None:
     assert (figure.share.value, figure.share.count, figure.met) == (0.5, 20, False)
 
 
+def test_hints_that_the_bytes_do_not_suffice_for_are_told_and_keep_no_promise(
+    tmp_path: Path,
+) -> None:
+    entries: list[Answer | Coding] = []
+    for key, decision in (("a", "ENCODE_WITH_HINTS"), ("b", "FALLBACK_JPEG")):
+        for level, outcome in ((1, CLEAN), (2, None)):
+            size = None if outcome is None else 98
+            entries.append(_answer(key, level, decision))
+            entries.append(Coding(key, UNIFORM, level, 100, 99, outcome=WRONG))
+            entries.append(Coding(key, HINTED, level, 99, size, outcome=outcome))
+    measured = measure([_labelled(key) for key in "ab"], _run(tmp_path, *entries), Policy())
+    kept = _found(measured.further, "ENCODE_WITH_HINTS, hinted: no error")
+    assert (kept.share.value, kept.share.count) == (0.5, 2)
+    assert _found(measured.bars, "FALLBACK_JPEG by hyp").share.count == 1
+    for decision in ("ENCODE_WITH_HINTS", "FALLBACK_JPEG"):
+        without = _found(measured.further, f"{decision}: the bytes do not suffice")
+        assert (without.share.value, without.share.count) == (0.5, 2)
+
+
 def test_other_codecs_fall_back_by_uniform_coding_alone(tmp_path: Path) -> None:
     labelled = [_labelled(key, "cdc", {0: 3} if key == "a" else None) for key in "ab"]
     answers = [_answer(key, 2, "FALLBACK_JPEG", "cdc") for key in "ab"]

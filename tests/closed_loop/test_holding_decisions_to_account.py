@@ -118,6 +118,7 @@ def test_every_rate_is_asked_for_and_what_is_decided_is_coded(
 @pytest.mark.slow
 def test_uniform_coding_gives_the_labels_verdict(finished: Run, labelled: Labelled) -> None:
     plain = [c for c in finished.codings.all() if c.way == UNIFORM]
+    assert plain
     for coding in plain:
         assert coding.outcome is not None
         changed = {region for region, level in labelled.changed.items() if level >= coding.level}

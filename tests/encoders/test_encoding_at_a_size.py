@@ -15,6 +15,7 @@ from riskmask.model.encoders.errors import (
     UnknownEncoderError,
     UnreachableSizeError,
 )
+from riskmask.model.encoders.kvazaar import Kvazaar
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import HINT_FORMATS
 from riskmask.server.engine.values import JpegAdvice
@@ -73,6 +74,24 @@ def test_a_hint_of_another_image_is_refused(
         encoder.encode(portrait[:40, :40], 5000, hint, encoder.suffixes[0])
     with pytest.raises(EncoderHintError):
         encoder.encode(portrait, 5000, hint[:-1], encoder.suffixes[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("side", "size_bytes"), [(64, 3000), (128, 2000)])
+def test_kvazaar_tells_the_mean_of_the_units_it_has(side: int, size_bytes: int) -> None:
+    """A sixteenth of one or of four units is a whole one."""
+    noise = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    encoder = find_encoder("kvazaar")
+    encoded = encoder.encode(noise, size_bytes, None, ".hevc")
+    units = (side // 64) ** 2
+    assert encoded.setting is not None
+    assert (encoded.setting * units).is_integer()
+    assert encoded.quality == f"mean qp {encoded.setting:g}"
+    if units == 1:
+        assert isinstance(encoder, Kvazaar)
+        assert len(encoder.at(noise, int(encoded.setting), ".hevc")) == pytest.approx(
+            len(encoded.data), abs=8
+        )
 
 
 @pytest.mark.slow

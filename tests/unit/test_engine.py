@@ -154,6 +154,10 @@ def test_extreme_shapes_are_answered(
     )
     assert analysis.risk.shape == (-(-height // 4), -(-width // 4))
     assert analysis.jpeg.estimated_bytes > 0
+    for name, hint in zip(HINT_FORMATS, analysis.hints, strict=True):
+        assert hint.format == name
+        if hint.block:
+            assert (hint.columns, hint.rows) == (-(-width // hint.block), -(-height // hint.block))
 
 
 BAD_REQUESTS = [

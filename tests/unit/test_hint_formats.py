@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from riskmask.model.levels import FINEST, step_of_level
-from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.server.engine.errors import UnknownHintFormatError
 from riskmask.server.engine.hint_formats.canonical import OCTAVES_PER_LEVEL, CanonicalMap, HintError
+from riskmask.server.engine.hint_formats.ffmpeg_roi import MOST_REGIONS
 from riskmask.server.engine.hint_formats.quality_advice import webp_level, webp_quality
-from riskmask.server.engine.hint_formats.rectangles import MOST_RECTANGLES
-from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats
+from riskmask.server.engine.hint_formats.rectangles import TooManyRectanglesError
+from riskmask.server.engine.hints import HINT_FORMATS, check_hint_formats, export_hints
 from riskmask.server.engine.values import JpegAdvice
 
 # Half a step of the encoder's parameter, in levels, and the side of a cell in blocks.
@@ -226,13 +227,68 @@ def test_regions_with_most_bits_are_listed_first(canonical: CanonicalMap) -> Non
     assert all(-51 <= region[5] <= 51 and region[6] == 51 for region in regions)
 
 
-def test_a_scattered_map_becomes_a_short_list_that_only_grows() -> None:
-    levels = np.where(np.indices((64, 64)).sum(axis=0) % 2, 5.0, 3.0).astype(np.float32)
-    canonical = CanonicalMap(levels, 1024, 1024, 3.0, JpegAdvice(80, "4:2:0", 1000, safe=True))
+def _chessboard(square: int) -> CanonicalMap:
+    """Levels 3 and 5 in turn, on 1024x1024 pixels, in squares of so many pixels."""
+    fields = np.indices((64, 64)).astype(np.intp) * 16 // square
+    levels = np.where(fields.sum(axis=0) % 2, 5.0, 3.0).astype(np.float32)
+    return CanonicalMap(levels, 1024, 1024, 3.0, JpegAdvice(80, "4:2:0", 1000, safe=True))
+
+
+def test_side_data_lists_a_scattered_map_block_by_block() -> None:
+    scattered = _chessboard(16)
     hint = HINT_FORMATS["ffmpeg-roi"]
-    data = hint.export(canonical).data
-    assert len(data) <= 28 * (MOST_RECTANGLES + 1)
-    assert (hint.parse(data, canonical) >= levels - QP).all()
+    data = hint.export(scattered).data
+    assert len(data) == 28 * 2049 < 28 * MOST_REGIONS
+    np.testing.assert_allclose(hint.parse(data, scattered), scattered.levels, atol=QP)
+
+
+@pytest.mark.parametrize("name", ["ffmpeg-addroi", "android-qp-rects"])
+def test_a_list_that_would_be_too_long_is_made_of_a_map_of_larger_squares(name: str) -> None:
+    with pytest.raises(TooManyRectanglesError, match="2049 rectangles is longer than the 400"):
+        HINT_FORMATS[name].export(_chessboard(16))
+    asked: list[int] = []
+
+    def map_of(square: int) -> CanonicalMap:
+        asked.append(square)
+        return _chessboard(square)
+
+    [hint] = export_hints([name], {name: 16}, map_of, _chessboard(1024))
+    assert (asked, hint.square) == ([16, 32, 64], 64)
+    np.testing.assert_allclose(
+        HINT_FORMATS[name].parse(hint.payload.data, hint.map), hint.map.levels, atol=QP
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("kvazaar", struct.pack("<2ib", 1, 1, -52)),
+        ("nvenc-h264", bytes([204, 0, 0, 0])),
+        ("nvenc-hevc", bytes([52])),
+        ("nvenc-av1", bytes([128])),
+    ],
+)
+def test_deltas_that_no_exporter_writes_are_refused(name: str, data: bytes) -> None:
+    like = CanonicalMap(
+        np.zeros((2, 2), np.float32), 20, 30, 3.0, JpegAdvice(80, "4:2:0", 1, safe=True)
+    )
+    with pytest.raises(HintError, match=r"must lie in \[-(51|127), (51|127)\]"):
+        HINT_FORMATS[name].parse(data, like)
+
+
+@pytest.mark.parametrize("name", ["ffmpeg-roi", "ffmpeg-addroi"])
+def test_regions_are_offset_by_the_profile_of_the_encoder_that_was_asked_for(name: str) -> None:
+    packaged = packaged_profiles()
+    jpeg = JpegAdvice(80, "4:2:0", 1, safe=True)
+    levels = np.array([[7.0, 3.0]], np.float32)
+    for codec, profile in (("x264", "x264"), ("x265", "x265"), ("hyperprior", "x264")):
+        wanted = CanonicalMap(levels, 32, 16, 3.0, jpeg, packaged, codec)
+        read = HINT_FORMATS[name].parse(HINT_FORMATS[name].export(wanted).data, wanted)
+        np.testing.assert_allclose(read, levels, atol=QP)
+        asked = packaged[profile].quality_of_level(7.0) - packaged[profile].quality_of_level(3.0)
+        assert wanted.offsets(profile, -6.0)[0, 0] == pytest.approx(asked)
+        text = HINT_FORMATS["ffmpeg-addroi"].export(wanted).data.decode("ascii")
+        assert f"qoffset={round(asked)}/51" in text
 
 
 def test_a_profile_takes_the_place_of_the_definition(half_fine: CanonicalMap) -> None:

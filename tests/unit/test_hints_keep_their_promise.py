@@ -15,7 +15,7 @@ from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.hints import HINT_FORMATS
-from riskmask.server.engine.values import Analysis, AnalysisRequest, Decision, Target
+from riskmask.server.engine.values import Analysis, AnalysisRequest, Decision, Policy, Target
 
 SIDE = 256
 
@@ -84,3 +84,63 @@ def test_advice_on_one_quality_is_no_hint_that_makes_the_image_safe(
     beside = ask(name, "riskmask-levels", target=target)
     assert beside.decision is Decision.ENCODE_WITH_HINTS
     assert beside.hints[0].data == hint.data
+
+
+@pytest.fixture(scope="module")
+def ask_about() -> Callable[..., Analysis]:
+    """Asks about an image of which the keywords ``rows`` and ``columns`` of cells are at risk."""
+
+    def asked(
+        *formats: str, rows: slice, columns: slice, risk: NDArray[np.float64], **request: Any
+    ) -> Analysis:
+        prediction = Prediction.zeros(SIDE, SIDE)
+        prediction.rate[:] = 0.05 * 1.6 ** np.arange(8)[:, None, None]
+        prediction.risk[:, rows, columns] = risk[:, None, None]
+        prediction.content[0] = 0.9
+        predictor: Any = Foreseen(prediction)
+        buffer = io.BytesIO()
+        Image.new("L", (SIDE, SIDE), 128).save(buffer, "PNG")
+        content = AnalysisRequest(buffer.getvalue(), hint_formats=formats, **request)
+        return Engine(predictor, packaged_profiles()).analyze(content)
+
+    return asked
+
+
+def test_a_format_that_cannot_say_so_much_is_not_called_enough(
+    ask_about: Callable[..., Analysis],
+) -> None:
+    # The block is safe from level 5.5 on; asked for is level 0.4, and jpeg-ai says 3 levels more.
+    falling = 1 / (1 + np.exp(1.8 * (np.arange(8) - 4.0)))
+    picture = {"rows": np.s_[4:8], "columns": np.s_[4:8], "risk": falling}
+    asked = {"target": Target(bpp=0.06), **picture}
+    for enough in ("riskmask-levels", "x264", "nvenc-h264", "android-qp-rects"):
+        assert ask_about(enough, **asked).decision is Decision.ENCODE_WITH_HINTS, enough
+    for formats in (("jpeg-ai",), ("riskmask-levels", "jpeg-ai")):
+        assert ask_about(*formats, **asked).decision is not Decision.ENCODE_WITH_HINTS
+
+
+@pytest.mark.parametrize("name", sorted(n for n, f in HINT_FORMATS.items() if f.square))
+def test_what_is_safe_as_asked_stays_safe_by_every_hint(name: str) -> None:
+    """Lowering one square for the sake of another put what was just under the limit at risk."""
+    prediction = Prediction.zeros(SIDE, SIDE)
+    levels = np.arange(8)
+    prediction.rate[:] = 0.05 * 1.6 ** levels[:, None, None]
+    prediction.content[0] = 0.9
+    profiles = packaged_profiles()
+    calibration = profiles["hyperprior"].error_calibration
+    assert calibration is not None
+    limit = calibration.peak_of(Policy().max_error_probability)
+    # At level 3 all of it is just under the limit; half of it falls faster, for more bits.
+    for half, slope in ((np.s_[:32], 1.0), (np.s_[32:], 0.3)):
+        odds = 0.97 * limit / (1 - 0.97 * limit) * np.exp(-slope * (levels - 3.0))
+        prediction.risk[:, :, half] = (odds / (1 + odds))[:, None, None]
+    predictor: Any = Foreseen(prediction)
+    buffer = io.BytesIO()
+    Image.new("L", (SIDE, SIDE), 128).save(buffer, "PNG")
+    analysis = Engine(predictor, profiles).analyze(
+        AnalysisRequest(buffer.getvalue(), target=Target(quality=3.0), hint_formats=(name,))
+    )
+    assert analysis.decision is Decision.ENCODE
+    hinted = analysis.damage.hinted.error_probability
+    assert hinted is not None
+    assert hinted < analysis.policy.max_error_probability

@@ -54,14 +54,18 @@ class Kvazaar:
 
         with tempfile.TemporaryDirectory() as folder:
 
-            def coded(setting: int) -> bytes:
+            def raised(setting: int) -> tuple[int, NDArray[np.bool_]]:
                 qp, share = divmod((COARSEST_QP - FINEST_QP) * STEPS - setting, STEPS)
-                raised = order < share / STEPS * order.size
-                return _file(padded, qp, deltas + raised, padding, FORMATS[suffix], Path(folder))
+                return qp, order < share / STEPS * order.size
+
+            def coded(setting: int) -> bytes:
+                qp, more = raised(setting)
+                return _file(padded, qp, deltas + more, padding, FORMATS[suffix], Path(folder))
 
             settings = (COARSEST_QP - FINEST_QP) * STEPS + 1
             setting, data = finest_within(coded, settings, size_bytes, self.name)
-        mean = COARSEST_QP - setting / STEPS
+            qp, more = raised(setting)
+        mean = qp + float(more.mean())
         return Encoded(
             data,
             quality=f"mean qp {mean:g}",

@@ -106,8 +106,12 @@ def in_hindsight(prediction: Prediction, lines: Lines, level: float) -> Predicti
 
 
 def uncalibrated(profile: CodecProfile) -> CodecProfile:
-    """The profile for a map that is no network's: its values are probabilities as they are."""
-    return replace(profile, risk_slope=(1.0,) * ANCHORS, risk_intercept=(0.0,) * ANCHORS)
+    """The profile for a map that is no network's: its values are probabilities as they are.
+
+    How likely an error is by the network's peak says nothing of another map's, so regions decide.
+    """
+    ones, zeros = (1.0,) * ANCHORS, (0.0,) * ANCHORS
+    return replace(profile, risk_slope=ones, risk_intercept=zeros, error_calibration=None)
 
 
 def _face_finder(yunet: Path | None) -> Callable[[NDArray[np.uint8]], list[Box]]:

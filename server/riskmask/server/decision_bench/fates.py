@@ -23,7 +23,8 @@ class BothWays:
     Attributes:
         picture, level: which; ``decision`` is the engine's.
         labelled: whether the labels say that it has an error when coded uniformly.
-        uniform, hinted: whether it has one, coded anew.
+        uniform, hinted: whether it has one, coded anew; the latter is None where there is no file
+            with the hints, which cost bytes of their own, at the bytes of uniform coding.
     """
 
     picture: str
@@ -31,7 +32,7 @@ class BothWays:
     decision: str
     labelled: bool
     uniform: bool
-    hinted: bool
+    hinted: bool | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def both_ways(run: Run, labelled: Mapping[str, Labelled]) -> list[BothWays]:
         answer = run.answers.get(coding.picture, REFERENCE, str(coding.level))
         if coding.way != HINTED or row is None or uniform is None or answer is None:
             continue
-        if coding.outcome is None or uniform.outcome is None:
+        if uniform.outcome is None:
             continue
         found.append(
             BothWays(
@@ -73,7 +74,7 @@ def both_ways(run: Run, labelled: Mapping[str, Labelled]) -> list[BothWays]:
                 decision=answer.decision,
                 labelled=row.has_error(coding.level),
                 uniform=_in_error(uniform, row),
-                hinted=_in_error(coding, row),
+                hinted=None if coding.outcome is None else _in_error(coding, row),
             )
         )
     return found

@@ -166,8 +166,8 @@ def _around_encode(cohort: Cohort) -> Iterator[Figure]:
 
 
 def _fallback(cohort: Cohort, coded: _Coded) -> Iterator[Figure]:
-    own = [each for each in coded.both if each.decision == FALLBACK]
-    both = coded.share(own, [each.labelled and each.hinted for each in own])
+    own = [e for e in coded.both if e.decision == FALLBACK and e.hinted is not None]
+    both = coded.share(own, [each.labelled and each.hinted is True for each in own])
     yield at_least(
         f"FALLBACK_JPEG by {REFERENCE}, an error uniformly and hinted", both, 0.8, FEWEST_FALLBACK
     )
@@ -180,14 +180,19 @@ def _fallback(cohort: Cohort, coded: _Coded) -> Iterator[Figure]:
 
 def _around_coding(coded: _Coded) -> Iterator[Figure]:
     own = [each for each in coded.both if each.decision == HINTS]
-    yield Figure(f"{HINTS}, hinted: no error", coded.share(own, [not e.hinted for e in own]))
+    kept = [each.hinted is False for each in own]  # not where the bytes do not suffice for hints
+    yield Figure(f"{HINTS}, hinted: no error", coded.share(own, kept))
     yield Figure(f"{HINTS}, uniformly: no error", coded.share(own, [not e.labelled for e in own]))
     spared = [each for each in own if each.labelled]
     name = f"{HINTS}, of those with an error uniformly: none when hinted"
-    yield Figure(name, coded.share(spared, [not each.hinted for each in spared]))
+    yield Figure(name, coded.share(spared, [each.hinted is False for each in spared]))
     broken = [each for each in own if not each.labelled]
     name = f"{HINTS}, of those without an error uniformly: one when hinted"
-    yield Figure(name, coded.share(broken, [each.hinted for each in broken]))
+    yield Figure(name, coded.share(broken, [each.hinted is True for each in broken]))
+    for decision in (HINTS, FALLBACK):
+        asked = [each for each in coded.both if each.decision == decision]
+        without = coded.share(asked, [each.hinted is None for each in asked])
+        yield Figure(f"{decision}: the bytes do not suffice for a file with hints", without)
     again = [each.labelled == each.uniform for each in coded.both]
     yield Figure("uniformly coded anew: the labels' verdict again", coded.share(coded.both, again))
     clean = [not each.error for each in coded.raised]

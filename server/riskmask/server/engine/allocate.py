@@ -170,7 +170,9 @@ def map_of_least_damage(
     safe = weighed(_per_square(allocation.floor, square))
     if is_better(safe):
         return safe
-    return allocation.levels if alike else free
+    # One level everywhere is a map of any squares.
+    uniform = bool((allocation.levels == allocation.levels[0, 0]).all())
+    return allocation.levels if alike or uniform else free
 
 
 def _per_square(levels: NDArray[np.float32], square: int) -> NDArray[np.float32]:

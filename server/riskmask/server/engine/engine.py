@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +27,7 @@ from riskmask.server.engine.errors import UnknownCodecError
 from riskmask.server.engine.explain import explained
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import (
+    Hint,
     check_hint_formats,
     export_hints,
     map_squares,
@@ -215,23 +217,39 @@ class Engine:
             strict_jpeg,
             at_risk=at_risk.count > 0,
         )
-        squares = map_squares(request.hint_formats, profile.name, curves.width, curves.height)
-        maps = {
-            square: map_of_least_damage(allocation, curves, rates, profile, target, strict, square)
-            for square in sorted(set(squares.values()))
-        }
-        # A hint on larger squares, or one that carries no map, may not do what the allocation does.
-        hints_suffice = (
-            allocation.feasible
-            and (bool(maps) or not request.hint_formats)
-            and not any(
-                has_region(curves.under(per_cell(each, curves.shape)), curves, strict)
-                for square, each in maps.items()
-                if square != allocation.square
+
+        def canonical(levels: NDArray[np.float32]) -> CanonicalMap:
+            return CanonicalMap(
+                levels=levels,
+                width=prediction.width,
+                height=prediction.height,
+                base_level=target.level,
+                jpeg=jpeg_advice,
+                profiles=self.profiles,
+                codec=profile.name,
             )
-        )
+
+        @cache
+        def map_of(square: int) -> CanonicalMap:
+            return canonical(
+                map_of_least_damage(allocation, curves, rates, profile, target, strict, square)
+            )
+
+        squares = map_squares(request.hint_formats, profile.name, curves.width, curves.height)
+        hints = export_hints(request.hint_formats, squares, map_of, canonical(allocation.levels))
+        maps = {hint.square: hint.map.levels for hint in hints if hint.square is not None}
+
+        def suffices(hint: Hint) -> bool:
+            # A hint on larger squares, or one that carries no map, may not do what the allocation
+            # does, nor one that cannot say all of its map.
+            if hint.square is None:
+                return bool(maps)
+            cells = per_cell(hint.followed(), curves.shape)
+            return not has_region(curves.under(cells), curves, strict)
+
+        hints_suffice = allocation.feasible and all(map(suffices, hints))
         # What is told of hints is told of the codec's own, or of the most detailed map asked for.
-        levels = maps.get(own_square, next(iter(maps.values()), allocation.levels))
+        levels = maps.get(own_square, maps[min(maps)] if maps else allocation.levels)
 
         def damage(risk: NDArray[np.float32]) -> Damage:
             return predicted_damage(risk, curves, profile, policy)
@@ -258,16 +276,6 @@ class Engine:
         )
         decision, reasons = decide(evidence)
 
-        def canonical(levels: NDArray[np.float32]) -> CanonicalMap:
-            return CanonicalMap(
-                levels=levels,
-                width=prediction.width,
-                height=prediction.height,
-                base_level=target.level,
-                jpeg=jpeg_advice,
-                profiles=self.profiles,
-            )
-
         return Analysis(
             decision=decision,
             reasons=reasons,
@@ -286,12 +294,7 @@ class Engine:
             damage=predicted,
             policy=policy,
             jpeg=jpeg_advice,
-            hints=export_hints(
-                request.hint_formats,
-                squares,
-                {square: canonical(each) for square, each in maps.items()},
-                canonical(levels),
-            ),
+            hints=tuple(hint.payload for hint in hints),
             masks=tuple(render(mask, prediction, risk) for mask in dict.fromkeys(request.masks)),
             model=self.model,
             risk=risk,

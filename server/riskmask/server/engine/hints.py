@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +24,7 @@ from riskmask.server.engine.hint_formats.qp import (
     QP_RANGE,
 )
 from riskmask.server.engine.hint_formats.quality_advice import QualityAdvice
+from riskmask.server.engine.hint_formats.rectangles import TooManyRectanglesError
 from riskmask.server.engine.hint_formats.riskmask_levels import RiskmaskLevels
 from riskmask.server.engine.hint_formats.segment_map import SegmentMap
 from riskmask.server.engine.hint_formats.svt_av1 import SvtAv1
@@ -75,6 +77,7 @@ class HintFormat(Protocol):
 
 
 INT8 = 127
+ROUNDING = 0.19  # of a level: half a step of the coarsest format, a quarter of an octave
 X265 = "x265"
 OF_SEVERAL_ENCODERS = ("ffmpeg-roi", "ffmpeg-addroi")
 
@@ -138,21 +141,57 @@ def map_squares(names: Iterable[str], codec: str, width: int, height: int) -> di
     return squares
 
 
+@dataclass(frozen=True)
+class Hint:
+    """A hint and what it was made of.
+
+    Attributes:
+        payload: for the encoder.
+        map: that it says.
+        square: side in pixels of the squares of that map; None where the format carries none.
+    """
+
+    payload: HintPayload
+    map: CanonicalMap
+    square: int | None
+
+    def followed(self) -> NDArray[np.float32]:
+        """(R, C) float32 the levels that an encoder is asked for, up to what rounding does.
+
+        Coarser than the map's where the format cannot say so much, or not so many values.
+        """
+        read = HINT_FORMATS[self.payload.format].parse(self.payload.data, self.map)
+        return np.minimum(self.map.levels, read + np.float32(ROUNDING))
+
+
 def export_hints(
     names: Iterable[str],
     squares: Mapping[str, int],
-    maps: Mapping[int, CanonicalMap],
+    map_of: Callable[[int], CanonicalMap],
     other: CanonicalMap,
-) -> tuple[HintPayload, ...]:
+) -> list[Hint]:
     """One hint per registered name, in that order, each name once.
+
+    A list that would be too long is made of a map of larger squares.
 
     Args:
         names: of formats.
         squares: of those that carry a map, as :func:`map_squares` gives them.
-        maps: the map for each of these squares, by its side in pixels.
+        map_of: the map of squares of a side in pixels.
         other: what formats that carry no map take their advice from.
     """
-    return tuple(
-        HINT_FORMATS[name].export(maps[squares[name]] if name in squares else other)
+    return [
+        _hint_of_squares(name, squares[name], map_of)
+        if name in squares
+        else Hint(HINT_FORMATS[name].export(other), other, None)
         for name in dict.fromkeys(names)
-    )
+    ]
+
+
+def _hint_of_squares(name: str, square: int, map_of: Callable[[int], CanonicalMap]) -> Hint:
+    while True:
+        wanted = map_of(square)
+        try:
+            return Hint(HINT_FORMATS[name].export(wanted), wanted, square)
+        except TooManyRectanglesError:
+            square *= 2

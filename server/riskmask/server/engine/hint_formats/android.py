@@ -24,6 +24,7 @@ from riskmask.server.engine.values import HintPayload
 RECTANGLE = re.compile(r"(\d+),(\d+)-(\d+),(\d+)=(-?\d+)")
 LOWEST, HIGHEST = -128, 127
 PROFILE = "android"
+MOST_RECTANGLES = 400  # a driver takes a few hundred
 
 
 class AndroidQpMap:
@@ -57,11 +58,15 @@ class AndroidQpRects:
     square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
-        """ASCII; empty where every block has the base level."""
+        """ASCII; empty where every block has the base level.
+
+        Raises:
+            TooManyRectanglesError: the list would have over 400.
+        """
         offsets = quantised(canonical.offsets(PROFILE, QP_PER_OCTAVE), -QP_RANGE, QP_RANGE)
         text = "".join(
             f"{area.top},{area.left}-{area.bottom},{area.right}={area.offset};"
-            for area in cover(offsets, canonical.width, canonical.height)
+            for area in cover(offsets, canonical.width, canonical.height, MOST_RECTANGLES)
         )
         return HintPayload(self.name, text.encode("ascii"), 0, 0, 0, self.effectiveness)
 

@@ -38,6 +38,7 @@ class CanonicalMap:
         base_level: of the image coded without a hint, in [0, 7]; a block at it has offset 0.
         jpeg: the JPEG that is advised, for formats that have no map.
         profiles: codec profiles by name; formats use their own encoder's where there is one.
+        codec: that is going to encode; counts where a format belongs to several encoders.
 
     Raises:
         HintError: the map is another image's, or a level is not in [0, 7].
@@ -49,6 +50,7 @@ class CanonicalMap:
     base_level: float
     jpeg: JpegAdvice
     profiles: Mapping[str, CodecProfile] = field(default_factory=dict)
+    codec: str = ""
 
     def __post_init__(self) -> None:
         shape = (-(-self.height // BLOCK), -(-self.width // BLOCK))

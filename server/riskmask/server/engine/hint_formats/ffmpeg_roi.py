@@ -27,16 +27,26 @@ from riskmask.server.engine.squares import BLOCK
 from riskmask.server.engine.values import HintPayload
 
 STRUCTURE = struct.Struct("<I6i")
+# 28 bytes each; FFmpeg passes over the whole list for each frame.
+MOST_REGIONS = 8192
+MOST_FILTERS = 400  # of a chain on a command line
+OWN_PROFILES = ("x264", "x265")
 FILTER = re.compile(r"addroi=x=(\d+):y=(\d+):w=(\d+):h=(\d+):qoffset=(-?\d+)/(\d+)")
 
 
-def _listed(canonical: CanonicalMap) -> tuple[Rectangle, ...]:
-    offsets = quantised(canonical.offsets("x264", QP_PER_OCTAVE), -QP_RANGE, QP_RANGE)
-    return cover(offsets, canonical.width, canonical.height)
+def _encoder(canonical: CanonicalMap) -> str:
+    """Whose profile says what an offset does: that of the codec asked for, where it listens."""
+    return canonical.codec if canonical.codec in OWN_PROFILES else "x264"
+
+
+def _listed(canonical: CanonicalMap, most: int) -> tuple[Rectangle, ...]:
+    wanted = canonical.offsets(_encoder(canonical), QP_PER_OCTAVE)
+    offsets = quantised(wanted, -QP_RANGE, QP_RANGE)
+    return cover(offsets, canonical.width, canonical.height, most)
 
 
 def _levels(areas: list[Rectangle], like: CanonicalMap, name: str) -> NDArray[np.float32]:
-    return like.from_offsets(paint(areas, like, name), "x264", QP_PER_OCTAVE)
+    return like.from_offsets(paint(areas, like, name), _encoder(like), QP_PER_OCTAVE)
 
 
 def _qp(numerator: int, denominator: int) -> int:
@@ -46,14 +56,18 @@ def _qp(numerator: int, denominator: int) -> int:
 
 
 class FfmpegRoi:
-    """The side data's bytes. Without a profile for x264: 6 QP to a halved step."""
+    """The side data's bytes. Without a profile for the encoder: 6 QP to a halved step."""
 
     name = "ffmpeg-roi"
     effectiveness = "EFFECTIVE"
     square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
-        """28 bytes per region; no bytes where every block has the base level."""
+        """28 bytes per region; no bytes where every block has the base level.
+
+        Raises:
+            TooManyRectanglesError: the list would have over 8,192.
+        """
         data = b"".join(
             STRUCTURE.pack(
                 STRUCTURE.size,
@@ -64,7 +78,7 @@ class FfmpegRoi:
                 area.offset,
                 QP_RANGE,
             )
-            for area in _listed(canonical)
+            for area in _listed(canonical, MOST_REGIONS)
         )
         return HintPayload(self.name, data, 0, 0, 0, self.effectiveness)
 
@@ -88,11 +102,15 @@ class FfmpegAddroi:
     square = BLOCK
 
     def export(self, canonical: CanonicalMap) -> HintPayload:
-        """ASCII, filters joined by commas."""
+        """ASCII, filters joined by commas.
+
+        Raises:
+            TooManyRectanglesError: the chain would have over 400.
+        """
         filters = [
             f"addroi=x={area.left}:y={area.top}:w={area.right - area.left}"
             f":h={area.bottom - area.top}:qoffset={area.offset}/{QP_RANGE}"
-            for area in _listed(canonical)
+            for area in _listed(canonical, MOST_FILTERS)
         ]
         text = ",".join(filters) or "null"
         return HintPayload(self.name, text.encode("ascii"), 0, 0, 0, self.effectiveness)

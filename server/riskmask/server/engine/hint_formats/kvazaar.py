@@ -49,4 +49,6 @@ class Kvazaar:
                 f"image of {like.width}x{like.height} pixels has {columns}x{rows}"
             )
         deltas = raster(data[HEAD.size :], np.int8, (rows, columns), like, self.name)
+        if np.abs(deltas).max() > QP_RANGE:
+            raise HintError(f"deltas of {self.name} must lie in [-{QP_RANGE}, {QP_RANGE}]")
         return like.from_offsets(spread(deltas, TREE_UNIT, like), self.name, QP_PER_OCTAVE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.server.engine.hint_formats.canonical import CanonicalMap
+from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
 from riskmask.server.engine.hint_formats.grids import grid_shape, quantised, raster, snapped, spread
 from riskmask.server.engine.values import HintPayload
 
@@ -44,4 +44,8 @@ class Nvenc:
     def parse(self, data: bytes, like: CanonicalMap) -> NDArray[np.float32]:
         """The levels that the deltas ask for."""
         squares = raster(data, np.int8, grid_shape(like, self.square), like, self.name)
+        if np.abs(squares).max() > self._highest:
+            raise HintError(
+                f"deltas of {self.name} must lie in [-{self._highest}, {self._highest}]"
+            )
         return like.from_offsets(spread(squares, self.square, like), self.name, self._per_octave)

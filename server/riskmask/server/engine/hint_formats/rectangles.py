@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap, HintError
-from riskmask.server.engine.hint_formats.grids import snapped
 from riskmask.server.engine.squares import BLOCK
 
-# A chain of filters, or a driver, takes a few hundred; a list for every block would not be read.
-MOST_RECTANGLES = 400
+
+class TooManyRectanglesError(HintError):
+    """A list would be longer than what reads it takes; one of larger squares is shorter."""
 
 
 @dataclass(frozen=True)
@@ -27,22 +27,25 @@ class Rectangle:
     offset: int
 
 
-def cover(offsets: NDArray[np.int64], width: int, height: int) -> tuple[Rectangle, ...]:
+def cover(offsets: NDArray[np.int64], width: int, height: int, most: int) -> tuple[Rectangle, ...]:
     """Rectangles that paint a map: those with the most bits first, the first one wins.
 
-    The commonest offset becomes one rectangle over everything, at the end. Where the list would
-    exceed ``MOST_RECTANGLES``, the map is made coarser, outwards, until it does not.
+    The commonest offset becomes one rectangle over everything, at the end.
 
     Args:
         offsets: (R, C) QP offsets per 16x16, negative for more bits.
         width, height: of the image.
+        most: rectangles that the list may have.
+
+    Raises:
+        TooManyRectanglesError: it would have more.
     """
-    square = BLOCK
-    listed = _rectangles(offsets, square, width, height)
-    while len(listed) > MOST_RECTANGLES:
-        square *= 2
-        coarser = snapped(offsets.astype(np.float64), square, finer=-1).astype(np.int64)
-        listed = _rectangles(coarser, square, width, height)
+    listed = _rectangles(offsets, width, height)
+    if len(listed) > most:
+        raise TooManyRectanglesError(
+            f"a list of {len(listed)} rectangles is longer than the {most} that are read; "
+            "make the map of larger squares"
+        )
     return listed
 
 
@@ -66,9 +69,7 @@ def paint(rectangles: Iterable[Rectangle], like: CanonicalMap, name: str) -> NDA
     return offsets
 
 
-def _rectangles(
-    offsets: NDArray[np.int64], square: int, width: int, height: int
-) -> tuple[Rectangle, ...]:
+def _rectangles(offsets: NDArray[np.int64], width: int, height: int) -> tuple[Rectangle, ...]:
     values, counts = np.unique(offsets, return_counts=True)
     common = int(values[counts.argmax()])
     found: list[Rectangle] = []
@@ -80,10 +81,10 @@ def _rectangles(
             left, right, offset = run
             found.append(
                 Rectangle(
-                    top=open_runs.pop(run) * square,
-                    bottom=min(row * square, height),
-                    left=left * square,
-                    right=min(right * square, width),
+                    top=open_runs.pop(run) * BLOCK,
+                    bottom=min(row * BLOCK, height),
+                    left=left * BLOCK,
+                    right=min(right * BLOCK, width),
                     offset=offset,
                 )
             )
