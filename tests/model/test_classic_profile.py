@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from riskmask.model.codecs.hyperprior import Hyperprior
 from riskmask.model.codecs.jpeg import JpegCoder
 from riskmask.model.codecs.video import VideoCoder
+from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.model.train.classic_profile import coded_bpp, fit_profile
 
@@ -71,6 +73,33 @@ def test_the_rate_of_jpeg_is_that_of_the_file(photographs: list[Pixels]) -> None
     assert coded_bpp(JPEG, photographs[0], 50) == len(buffer.getvalue()) * 8 / 160**2
     rates = [coded_bpp(JPEG, photographs[0], quality) for quality in JPEG.fine_ladder]
     assert rates == sorted(rates)
+
+
+class _Ladder(JpegCoder):
+    """JPEG that is asked for some qualities alone."""
+
+    def __init__(self, *qualities: int) -> None:
+        self._qualities = qualities
+
+    @property
+    def fine_ladder(self) -> tuple[int, ...]:  # type: ignore[override]
+        return self._qualities
+
+
+@pytest.mark.parametrize("qualities", [(30,), (30, 30), (40, 30)])
+def test_a_fit_that_no_profile_can_say_leaves_the_one_that_was_there(
+    fitted: Path,
+    codec: Hyperprior,
+    photographs: list[Pixels],
+    tmp_path: Path,
+    qualities: tuple[int, ...],
+) -> None:
+    path = tmp_path / "jpeg.json"
+    shutil.copy(fitted, path)
+    with pytest.raises(ProfileError, match=r"two are needed|must increase strictly"):
+        fit_profile(codec, _Ladder(*qualities), photographs[:1], path)
+    assert path.read_bytes() == fitted.read_bytes()
+    assert [each.name for each in tmp_path.iterdir()] == ["jpeg.json"]
 
 
 def test_a_codec_whose_quality_falls_as_it_gets_finer_fits_too(

@@ -132,6 +132,10 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     for other in (
         replace(first, image=first.image[::-1].copy()),
         replace(first, labels=replace(first.labels, valid=~first.labels.valid)),
+        replace(first, labels=replace(first.labels, rate=2 * first.labels.rate)),
+        replace(first, labels=replace(first.labels, kind=255 - first.labels.kind)),
+        replace(first, labels=replace(first.labels, present=~first.labels.present)),
+        replace(first, regions=()),
         replace(first, others=(first.labels,)),
     ):
         with pytest.raises(ValueError, match="on other pictures, labels or start weights"):

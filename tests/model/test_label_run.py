@@ -270,6 +270,16 @@ def test_of_several_folders_those_without_a_codec_are_passed_over(
         load_folders(folders, codecs=["cdc"])
 
 
+def test_nothing_is_learnt_from_the_held_out_side(undisturbed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "labels"
+    shutil.copytree(undisturbed, out)
+    (out / "recipe.json").unlink()
+    replace(Recipe.load(undisturbed), side="test").claim(out)
+    assert len(load_examples(out)) == SIGNS + 1  # to measure on
+    with pytest.raises(LabelsError, match="of the test side, which is kept for measuring"):
+        load_folders([undisturbed, out])
+
+
 def test_pictures_kept_for_the_calibration_are_told_by_their_keys(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

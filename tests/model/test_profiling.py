@@ -208,6 +208,18 @@ def test_a_profile_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "small.json"]
 
 
+def test_a_plugin_s_file_is_not_taken_for_a_module_of_its_name(tmp_path: Path) -> None:
+    for folder, size in (("one", 25), ("two", 50)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "platform.py").write_text(
+            f"def code(image, quality):\n    return image, {size}\n", encoding="utf-8"
+        )
+    image = np.zeros((10, 20, 3), np.uint8)
+    for folder, bpp in (("one", 1), ("two", 2)):
+        name = f"{tmp_path / folder / 'platform.py'}:code"
+        assert Plugin.load(name).run(image, 1).bpp == bpp
+
+
 def test_plugins_come_from_files_and_modules(tmp_path: Path) -> None:
     file = tmp_path / "own_codec.py"
     file.write_text(

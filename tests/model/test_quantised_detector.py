@@ -19,6 +19,7 @@ from PIL import Image
 from riskmask.model.data.label_rows import LabelRow, Place
 from riskmask.model.data.picture_hash import picture_hash
 from riskmask.model.data.planes import LabelMap
+from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import write_shard
 from riskmask.model.evaluate.judged import RegionTable
 from riskmask.model.quantise import (
@@ -185,6 +186,7 @@ def test_the_command_replaces_the_file_that_it_was_made_from(
         Image.fromarray(image).save(labels / "pictures" / f"{key}.png")
         rows.append(_labelled(key, image, predictor.predict(image).risk.astype(np.float32)))
     write_shard(labels, rows)
+    Recipe("train", False, (), ("text",), (), ()).claim(labels)
     source, run = out / float_detector.name, tmp_path / "run"
     shutil.copy(float_detector, source)
     register("detector", source, predictor.name)

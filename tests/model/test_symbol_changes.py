@@ -171,6 +171,34 @@ def test_a_barcode_that_says_something_else_than_the_truth_is_not_judged(
     assert list(annotator.examine(original, [wrong, plain, region]).judged) == [2]
 
 
+@pytest.mark.parametrize("gap", [8, 30, 60])
+def test_a_barcode_is_not_taken_for_its_neighbour(annotator: SymbolAnnotator, gap: int) -> None:
+    """Around a wide code its quiet zone is looked at too, and a stacked one lies in it."""
+    words = ("AAAA-11111", "BBBB-22222")
+    drawn = [
+        np.array(zxingcpp.create_barcode(w, zxingcpp.BarcodeFormat.Code128).to_image(scale=2))[:40]
+        for w in words
+    ]
+    width = max(code.shape[1] for code in drawn)
+    canvas = np.full((2 * 40 + gap + 80, width + 80, 3), 255, np.uint8)
+    regions = []
+    for code, word, top in zip(drawn, words, (40, 80 + gap), strict=True):
+        canvas[top : top + 40, 40 : 40 + code.shape[1]] = code[:, :, None]
+        right, bottom = 40.0 + code.shape[1], top + 40.0
+        polygon = ((40.0, top), (right, top), (right, bottom), (40.0, bottom))
+        regions.append(KnownRegion("symbol", polygon, word, barcode=True))
+    examination = annotator.examine(canvas, regions)
+    assert list(examination.judged) == [0, 1]
+    for lost in (0, 1):
+        smeared = canvas.copy()
+        top = (40, 80 + gap)[lost]
+        smeared[top : top + 40] = smeared[top : top + 40].mean(axis=(0, 1)).astype(np.uint8)
+        [finding] = examination.find(smeared)
+        assert finding.region == lost
+        assert finding.evidence == f"barcode '{words[lost]}' → does not decode"
+        assert not finding.high_impact
+
+
 def test_twins_of_a_drawing_are_not_held_against_it(tmp_path: Path) -> None:
     for name, radius in (("disc", 9), ("twin", 9.2), ("dot", 3)):
         (tmp_path / f"svg_round__{name}.svg").write_text(

@@ -136,3 +136,21 @@ def test_a_tilted_line_is_cut_upright(sign: Sign) -> None:
     crop = crop_polygon(turned, corners, 0.1)
     assert crop.shape[1] > crop.shape[0]
     assert crop_polygon(original, [(5, 5), (5, 5), (5, 5), (5, 5)], 0.1).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_of_the_longest_pictures_lines_are_cut_too(upright: bool) -> None:
+    """OpenCV warps no picture of 32,767 pixels and more, and the service takes those of 32,768."""
+    line = np.random.default_rng(0).integers(0, 255, (24, 120, 3), dtype=np.uint8)
+    long = np.zeros((40, 32_768, 3), np.uint8)
+    long[8:32, 32_000:32_120] = line
+    left, right = (32_000.0, 32_120.0)
+    corners = [(left, 8.0), (right, 8.0), (right, 32.0), (left, 32.0)]
+    short = long[:, 31_900:]
+    there = [(x - 31_900, y) for x, y in corners]
+    if upright:
+        long, short = (np.ascontiguousarray(each.swapaxes(0, 1)) for each in (long, short))
+        corners, there = ([(y, x) for x, y in each] for each in (corners, there))
+    np.testing.assert_array_equal(crop_polygon(long, corners, 0.1), crop_polygon(short, there, 0.1))
+    whole = [(0.0, 0.0), (32_768.0, 0.0), (32_768.0, 40.0), (0.0, 40.0)]
+    assert crop_polygon(long, [(y, x) for x, y in whole] if upright else whole, 0.1).size

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from riskmask.model.whole_file import write_whole
+from riskmask.model.whole_file import replacing, write_whole
 
 
 class RunError(RuntimeError):
@@ -46,7 +46,8 @@ class Lines(Generic[Entry]):
             text = path.read_bytes()
             whole = text[: text.rfind(b"\n") + 1]
             if whole != text:
-                path.write_bytes(whole)
+                with replacing(path) as partial:
+                    partial.write_bytes(whole)
             for line in whole.decode("utf-8").splitlines():
                 entry = read(json.loads(line))
                 self._known[entry.place] = entry

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidocr import RapidOCR
 
+# OpenCV warps no picture whose side reaches 32,767 pixels, neither to one.
+LONGEST_WARP = 32_766
+REACH = 4  # pixels around what is warped that interpolation may look at
 # Shapes that a reader tells apart by context only; a swap among them is not held against a codec.
 _ALIKE = str.maketrans({"o": "0", "l": "1", "i": "1", "|": "1", "!": "1", "\u0131": "1"})
 
@@ -87,7 +90,10 @@ def crop_polygon(
         ],
         dtype=np.float32,
     )
-    out_width, out_height = max(round(width + 2 * pad), 4), max(round(height + 2 * pad), 4)
+    out_width, out_height = (
+        min(max(round(side + 2 * pad), 4), LONGEST_WARP) for side in (width, height)
+    )
+    image, source = _near(image, source)
     target = np.array(
         [(0, 0), (out_width, 0), (out_width, out_height), (0, out_height)], dtype=np.float32
     )
@@ -103,8 +109,25 @@ def crop_polygon(
     return np.ascontiguousarray(crop, dtype=np.uint8)
 
 
+def _near(
+    image: NDArray[np.uint8], corners: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The part of an image that is too long to be warped around corners, and the corners in it."""
+    if max(image.shape[:2]) <= LONGEST_WARP:
+        return image, corners
+    height, width = image.shape[:2]
+    left, top = np.clip(np.floor(corners.min(axis=0)) - REACH, 0, (width - 1, height - 1))
+    right, bottom = np.ceil(corners.max(axis=0)) + REACH
+    left, top = int(left), int(top)
+    right = min(max(int(right), left + 1), left + LONGEST_WARP)
+    bottom = min(max(int(bottom), top + 1), top + LONGEST_WARP)
+    return image[top:bottom, left:right], corners - np.array((left, top), np.float32)
+
+
 def comparable(text: str) -> str:
     """What of a string counts: letters and digits, case folded, look-alikes made one.
+
+    ``!`` and ``|`` are among these, since both are read in the place of a 1 or an l.
 
     Recognisers flip case and drop punctuation on pictures that nobody touched.
     """

@@ -195,12 +195,32 @@ def match_glyph(image: NDArray[np.uint8], glyph: Glyph, bank: GlyphBank) -> Matc
 
 
 def decode_barcode(image: NDArray[np.uint8], region: KnownRegion) -> str | None:
-    """Payload of the barcode at a region, or None where none decodes."""
+    """Payload of the barcode whose middle lies in a region, or None where none decodes.
+
+    The quiet zone around it is looked at too, and may hold a neighbour.
+    """
     corners = np.asarray(region.polygon)
     low, high = corners.min(axis=0), corners.max(axis=0)
     pad = 0.15 * (high - low).max() + 4
     left, top = (max(int(v - pad), 0) for v in low)
     right, bottom = (int(v + pad) + 1 for v in high)
     crop = np.ascontiguousarray(image[top:bottom, left:right])
-    results = zxingcpp.read_barcodes(crop)
-    return results[0].text if results else None
+    middle = 0.5 * (low + high) - (left, top)
+    found = [(result.text, _middle(result.position)) for result in zxingcpp.read_barcodes(crop)]
+    inside = [
+        (float(np.hypot(*(place - middle))), text)
+        for text, place in found
+        if (np.abs(place - middle) <= 0.5 * (high - low)).all()
+    ]
+    return min(inside)[1] if inside else None
+
+
+def _middle(position: zxingcpp.Position) -> NDArray[np.float64]:
+    """(x, y) of a barcode's middle in pixels."""
+    corners = (
+        position.top_left,
+        position.top_right,
+        position.bottom_right,
+        position.bottom_left,
+    )
+    return np.asarray(np.mean([(corner.x, corner.y) for corner in corners], axis=0))

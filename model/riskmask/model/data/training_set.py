@@ -19,6 +19,7 @@ from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.pictures import is_for_calibration
 from riskmask.model.data.planes import CONTENTS, STRIDE, LabelMap, rasterise
+from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, read_rows
 
 REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one must
@@ -138,12 +139,21 @@ def load_folders(
 ) -> list[Example]:
     """:func:`load_examples` of several folders; a picture of two has the labels of the first.
 
+    For all that learns or is fitted, so none may be of the held-out side.
+
     Raises:
-        LabelsError: as there; that there are none of these codecs, only where no folder has any.
+        LabelsError: a folder is of the held-out side; as there; that there are none of these
+            codecs, only where no folder has any.
     """
     found: dict[str, Example] = {}
     missing = []
     for folder in folders:
+        side = Recipe.load(folder).side
+        if side != "train":
+            raise LabelsError(
+                f"{folder} holds labels of the {side} side, which is kept for measuring; name "
+                "labels made with --side train"
+            )
         try:
             examples = load_examples(folder, codecs=codecs, fonts=fonts)
         except NotLabelledError as error:

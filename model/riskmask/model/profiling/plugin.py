@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import operator
 import sys
 from collections.abc import Callable
@@ -112,6 +113,18 @@ def _module(place: str) -> ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        return importlib.import_module(path.stem if by_file else place)
+        return _from_file(path) if by_file else importlib.import_module(place)
     except Exception as error:  # importing runs the user's code
         raise PluginError(f"importing {place} failed: {type(error).__name__}: {error}") from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    """The file itself, whatever module of its name is imported already."""
+    name = f"_riskmask_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

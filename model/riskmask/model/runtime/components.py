@@ -13,7 +13,7 @@ from riskmask.model.runtime.prediction import RISK_STRIDE
 
 @dataclass(frozen=True)
 class Components:
-    """Connected components, numbered from 0 in raster order of their first cell.
+    """Connected components, numbered from 0.
 
     Attributes:
         count: how many.

@@ -6,7 +6,6 @@ fixed set of photographs (the definition of a level for every codec but the refe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,8 +19,7 @@ from riskmask.model.codecs.learned import LearnedCodec
 from riskmask.model.corpus import Corpus
 from riskmask.model.levels import ANCHORS, FINEST
 from riskmask.model.runtime.errors import ProfileError
-from riskmask.model.runtime.profiles import CodecProfile
-from riskmask.model.whole_file import write_whole
+from riskmask.model.runtime.profiles import CodecProfile, write_profile_file
 
 PHOTOGRAPHS = 40
 CUT = 512
@@ -50,7 +48,8 @@ def fit_profile(
         out: the profile's JSON file.
 
     Raises:
-        ProfileError: none of its qualities lies in the range of the levels.
+        ProfileError: fewer than two of its qualities lie in the range of the levels, or a finer one
+            costs no more bits; a profile that was there stays.
     """
     qualities = coder.fine_ladder
     wanted = np.zeros((len(photographs), ANCHORS))
@@ -68,10 +67,10 @@ def fit_profile(
         last = round(float(np.interp(reference_curve[-1], curve, qualities)))
         if (last - pairs[-1][1]) * (coder.best - coder.worst) > 0:
             pairs.append([FINEST, last])
-    if not pairs:
+    if len(pairs) < 2:
         raise ProfileError(
-            f"no quality of {coder.name} gives a rate between those of the coarsest and the finest "
-            "level on these photographs"
+            f"{len(pairs) or 'no'} quality of {coder.name} gives a rate between those of the "
+            "coarsest and the finest level on these photographs; two are needed"
         )
     profile = {
         "schema": 1,
@@ -93,7 +92,7 @@ def fit_profile(
             "the risk of a level is taken as the reference codec's"
         ),
     }
-    write_whole(out, json.dumps(profile, indent=2) + "\n")
+    write_profile_file(out, profile)
 
 
 def _next_version(out: Path) -> str:

@@ -100,6 +100,7 @@ def train_codec(
 
     checkpoint = folder / "codec.pt"
     first, seconds = 0, 0.0
+    window: list[dict[str, float]] = []
     data = hashlib.sha256(patches.tobytes()).hexdigest()
     saved = load_checkpoint(checkpoint, identity, device, data)
     if saved is not None:
@@ -112,6 +113,7 @@ def train_codec(
         generator.bit_generator.state = saved["generator"]
         _restore_noise(saved["noise"])
         first, seconds = saved["step"], saved["seconds"]
+        window = saved.get("window", [])
 
     def save(done: int, spent: float) -> None:
         content = {
@@ -124,6 +126,7 @@ def train_codec(
             "average": average.state,
             "generator": generator.bit_generator.state,
             "noise": _noise(device),
+            "window": window,
             "step": done,
             "seconds": spent,
         }
@@ -131,7 +134,6 @@ def train_codec(
 
     network.train()
     started = saved_at = time.monotonic()
-    window: list[dict[str, float]] = []
     trained = objective.parameters()
     with RunLog(folder / "codec.jsonl", first) as log:
         for step in tqdm(range(first, settings.steps), initial=first, total=settings.steps):

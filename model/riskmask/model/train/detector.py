@@ -124,6 +124,7 @@ def train_detector(
     average = MovingAverage(network, 0.998)
     checkpoint = folder / CHECKPOINT
     first, seconds = 0, 0.0
+    window: list[dict[str, float]] = []
     data = _data(examples, shape, start)
     saved = load_checkpoint(checkpoint, asdict(settings), device, data)
     if saved is not None:
@@ -132,6 +133,7 @@ def train_detector(
         average.state = saved["average"]
         generator.bit_generator.state = saved["generator"]
         first, seconds = saved["step"], saved["seconds"]
+        window = saved.get("window", [])
     sampler = Sampler(examples, settings.crop, generator, settings.augmentation)
     checks = _crops(held_out, settings)
 
@@ -141,7 +143,6 @@ def train_detector(
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
     started = saved_at = time.monotonic()
-    window: list[dict[str, float]] = []
     with RunLog(folder / "detector.jsonl", first) as log:
         for step in range(first, settings.steps):
             for group in optimiser.param_groups:
@@ -180,6 +181,7 @@ def train_detector(
                         "optimiser": optimiser.state_dict(),
                         "average": average.state,
                         "generator": generator.bit_generator.state,
+                        "window": window,
                         "step": step + 1,
                         "seconds": seconds + now - started,
                     },
@@ -196,8 +198,10 @@ def _data(examples: Sequence[Example], shape: DetectorShape, start: Start | None
     for example in examples:
         digest.update(f"{example.key} {picture_hash(example.image)}".encode())
         for labels in (example.labels, *example.others):
-            digest.update(labels.changed.tobytes())
-            digest.update(labels.valid.tobytes())
+            for name, plane in vars(labels).items():
+                digest.update(f" {name} {plane.shape}".encode())
+                digest.update(plane.tobytes())
+        digest.update(repr(example.regions).encode())
     return digest.hexdigest()
 
 
