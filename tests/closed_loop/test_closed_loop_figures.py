@@ -115,12 +115,20 @@ def test_the_table_has_a_row_for_each_method_and_says_what_was_left_out(
     case: Case, tmp_path: Path
 ) -> None:
     out = tmp_path / "docs" / "table.md"
-    write_table(Made("a command", ["A fact."], 5, {"x265": 2}), [case], {"scenes": [case]}, [], out)
+    write_table(
+        Made("a command", ["A fact."], 5, {"x265": 2}, {"x264": 1}),
+        [case],
+        {"scenes": [case]},
+        [],
+        out,
+    )
     text = out.read_text(encoding="utf-8")
     assert "| x265 | 30% | riskmask | 3 | 30 | 10.0% | 75% (75% to 75%) |" in text
     assert "-16.7 points (-16.7 to -16.7)" in text
     assert "1 saliency: bytes differ by more than 3%" in text
-    assert "x265 2" in text
+    assert (
+        "left\n  out (by target: x265 2), as where the encoder failed (by target: x264 1)." in text
+    )
     assert "nan" not in text
     widths = {line.count("|") for line in text.splitlines() if line.startswith("| x265 | 30% | ")}
     assert len(widths) == 3
@@ -139,7 +147,7 @@ def test_a_map_in_hindsight_is_told_apart_from_the_methods(tmp_path: Path) -> No
     assert found.after.gain["rest"].value == pytest.approx(-1.0)
     assert hindsights(all_methods("a")) == []
     out = tmp_path / "table.md"
-    write_table(Made("a command", ["A fact."], 2, {}), cases, {}, [found], out)
+    write_table(Made("a command", ["A fact."], 2, {}, {}), cases, {}, [found], out)
     row = "| x265 | 2 | 20 | 40.0% | 75% (75% to 75%) | 100% (100% to 100%) | "
     assert f"{row}-0.5 (-0.5 to -0.5) | -1.0 (-1.0 to -1.0) |" in out.read_text(encoding="utf-8")
 

@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from riskmask.model.encoders.base import Encoded
+from riskmask.model.encoders.errors import EncoderFailedError
 from riskmask.model.pages import GAP
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.command import hints
@@ -35,6 +36,23 @@ class Forbidden(Coder):
 
     def encode(self, image: np.ndarray, size_bytes: int, hint: bytes | None) -> Encoded:  # type: ignore[type-arg]
         raise AssertionError("this was coded before")
+
+
+class Refusing(Coder):
+    """A target whose encoder takes no picture."""
+
+    def encode(self, image: np.ndarray, size_bytes: int, hint: bytes | None) -> Encoded:  # type: ignore[type-arg]
+        raise EncoderFailedError("jpeg refused a picture")
+
+
+def test_an_encoder_that_fails_is_not_taken_for_a_size_that_loses_nothing(
+    make_bench: Callable[..., Bench], sign: Specimen, tmp_path: Path
+) -> None:
+    bench = replace(make_bench("jpeg"), coders={"jpeg": Refusing("jpeg")})
+    assert sum(measure(bench, Run(tmp_path, {}), sign)) == bench.each
+    size = Run(tmp_path, {}).sizes.get("sign", "jpeg")
+    assert size is not None
+    assert (size.size_bytes, size.error) == (None, "jpeg refused a picture")
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +186,7 @@ def test_the_page_shows_original_uniform_and_hinted(
     assert (uniform != hinted).any()
     sections = make_sections(summarise(trials), [pair])
     page = tmp_path / "page.html"
-    write_page(Made("a command", [], 1, {}), sections, page)
+    write_page(Made("a command", [], 1, {}, {}), sections, page)
     text = page.read_text(encoding="utf-8")
     assert text.count("<svg") == 2
     assert len(re.findall(r'<img src="data:image/png', text)) == 1

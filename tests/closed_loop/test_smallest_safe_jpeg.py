@@ -46,6 +46,15 @@ def test_one_stumble_on_the_way_down_is_no_error() -> None:
     assert smallest_safe(_looking(grave)).quality == 10
 
 
+def test_a_stumble_between_two_rungs_is_no_error() -> None:
+    between = (LADDER[1] + LADDER[2]) // 2
+
+    def grave(quality: int) -> set[int]:
+        return {1} if quality == between else {2} if quality <= LADDER[2] else set()
+
+    assert smallest_safe(_looking(grave)).quality == LADDER[2] + 1
+
+
 def test_what_has_become_illegible_is_not_safe_again() -> None:
     def look(quality: int) -> Written:
         changed = frozenset({0}) if quality < 30 else NOTHING

@@ -157,15 +157,20 @@ def _report(
     trials = [t for t in run.trials.all() if t.picture in keys and t.target in bench.coders]
     order = {place: rank for rank, place in enumerate(_cases(bench))}
     trials.sort(key=lambda trial: order[trial.target, trial.factor])
-    without = {
-        target: sum(
-            size.size_bytes is None
-            for key in keys
-            if (size := run.sizes.get(key, target)) is not None
-        )
+    sizes = {
+        target: [size for key in keys if (size := run.sizes.get(key, target)) is not None]
         for target in bench.coders
     }
-    made = Made(_command(setting), _facts(setting, bench), len(chosen), without)
+    made = Made(
+        _command(setting),
+        _facts(setting, bench),
+        len(chosen),
+        without_size={
+            target: sum(size.size_bytes is None and size.error is None for size in own)
+            for target, own in sizes.items()
+        },
+        failed={t: sum(size.error is not None for size in own) for t, own in sizes.items()},
+    )
     cases = summarise(trials)
     scenes = [trial for trial in trials if trial.source == SCENES]
     others = [trial for trial in trials if trial.source != SCENES]

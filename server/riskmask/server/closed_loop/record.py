@@ -35,12 +35,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Size:
-    """A chosen size; None where no size loses about 30% of the words."""
+    """A chosen size; None where no size loses about 30% of the words, or the encoder failed."""
 
     picture: str
     target: str
     size_bytes: int | None
     tried: tuple[Coded, ...]
+    error: str | None = None
 
     @property
     def place(self) -> tuple[str, ...]:

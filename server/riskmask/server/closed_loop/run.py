@@ -119,12 +119,13 @@ class _Subject:
             return Coded(len(data), sum(lost.values()) / self._words.count)
 
         height, width = self._image.shape[:2]
+        found, failed = ChosenSize(None, ()), None
         try:
             found = find_size(code, height * width)
         except EncoderFailedError as error:
-            log.warning("%s by %s: %s", self._specimen.key, coder.target, error)
-            found = ChosenSize(None, ())
-        size = Size(self._specimen.key, coder.target, found.size_bytes, found.tried)
+            failed = str(error)
+            log.warning("%s by %s: %s", self._specimen.key, coder.target, failed)
+        size = Size(self._specimen.key, coder.target, found.size_bytes, found.tried, failed)
         self._run.sizes.add(size)
         return size
 

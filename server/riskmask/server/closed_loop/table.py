@@ -39,7 +39,8 @@ methods and counted below), decoded, and judged.
 
 - Size: `30%` is the one, of each picture and target, at which uniform coding loses nearest to 30%
   of the words, found by bisection over the size. Where no size loses 10 to 50% the picture is left
-  out (by target: {without}). The other two sizes follow from it and were not chosen by outcome.
+  out (by target: {without}), as where the encoder failed (by target: {failed}). The other two
+  sizes follow from it and were not chosen by outcome.
 - Hints: none (uniform), riskmask's, those of the union of a text detector (RapidOCR's DBNet) and a
   face detector, and those of spectral-residual saliency; all through the same allocation. A
   detection's confidence, or the saliency, counts as the risk at the level asked for, and falls with
@@ -73,12 +74,14 @@ class Made:
         facts: versions, in sentences.
         pictures: measured.
         without_size: by target, pictures for which no size loses about 30% of the words.
+        failed: by target, pictures that the encoder refused.
     """
 
     command: str
     facts: Sequence[str]
     pictures: int
     without_size: dict[str, int]
+    failed: dict[str, int]
 
 
 def write_table(
@@ -97,12 +100,16 @@ def write_table(
         in_hindsight: by target, where it was asked for.
         out: the page.
     """
-    without = [f"{target} {count}" for target, count in made.without_size.items() if count]
+
+    def listed(counts: Mapping[str, int]) -> str:
+        return ", ".join(f"{target} {count}" for target, count in counts.items() if count) or "none"
+
     introduction = INTRODUCTION.format(
         command=made.command,
         facts=" ".join(made.facts),
         pictures=made.pictures,
-        without=", ".join(without) or "none",
+        without=listed(made.without_size),
+        failed=listed(made.failed),
     )
     lines = [*introduction.splitlines(), "", *_head(HEADS)]
     for case in cases:

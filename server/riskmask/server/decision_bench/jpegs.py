@@ -50,7 +50,8 @@ def read_jpeg(data: bytes) -> NDArray[np.uint8]:
 def smallest_safe(look: Callable[[int], Written]) -> SmallestSafe:
     """Search downwards from where anything changes to the first error, then between two qualities.
 
-    An error counts when the next coarser quality of :data:`LADDER` changes the region too. What is
+    An error counts when the next coarser quality of :data:`LADDER` changes the region too, or,
+    between two of them, the coarser one that has an error already. What is
     wrong at one quality counts as wrong at every coarser one, as in the labels: text that has
     become illegible there is not safe because it says nothing wrong any more.
 
@@ -58,21 +59,21 @@ def smallest_safe(look: Callable[[int], Written]) -> SmallestSafe:
         look: writes and judges at a quality of libjpeg; may be asked twice for one.
     """
     safe: tuple[int, Written] | None = None
-    unsafe = 0
+    unsafe: tuple[int, Written] | None = None
     for rung in range(_unchanged(look), len(LADDER)):
         now = look(LADDER[rung])
         coarser = look(LADDER[rung + 1]) if rung + 1 < len(LADDER) else None
         if now.grave and (coarser is None or now.grave & coarser.changed):
-            unsafe = LADDER[rung]
+            unsafe = LADDER[rung], now
             break
         safe = LADDER[rung], now
     if safe is None:
         return SmallestSafe(None, None)
-    while unsafe and safe[0] - unsafe > 1:
-        middle = (unsafe + safe[0]) // 2
+    while unsafe is not None and safe[0] - unsafe[0] > 1:
+        middle = (unsafe[0] + safe[0]) // 2
         between = look(middle)
-        if between.grave:
-            unsafe = middle
+        if between.grave & unsafe[1].changed:
+            unsafe = middle, between
         else:
             safe = middle, between
     return SmallestSafe(safe[0], safe[1].size_bytes)
