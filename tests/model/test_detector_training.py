@@ -143,6 +143,39 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
 
 
 @slow
+def test_a_killed_run_logs_means_of_as_many_steps(
+    examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "LOG_STEPS", 3)
+    settings = replace(SETTINGS, checkpoint_minutes=0.0)  # after every step
+    whole = train_detector(examples, tmp_path / "whole", settings)
+    taken = []
+
+    def killed(logits: Logits, batch: Batch, region_weight: float) -> dict[str, torch.Tensor]:
+        if len(taken) == 2:
+            raise KeyboardInterrupt
+        taken.append(1)
+        return losses(logits, batch, region_weight)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "losses", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_detector(examples, tmp_path / "cut", settings)
+    resumed = train_detector(examples, tmp_path / "cut", settings)
+    for name, value in resumed.state_dict().items():
+        assert torch.equal(value, whole.state_dict()[name]), name
+    logs = [
+        [json.loads(line) for line in (tmp_path / run / "detector.jsonl").read_text().splitlines()]
+        for run in ("whole", "cut")
+    ]
+    for lines in logs:
+        for line in lines:
+            del line["seconds"]
+    assert logs[0] == logs[1]
+    assert [line["step"] for line in logs[0]] == [3]
+
+
+@slow
 def test_a_run_is_held_to_the_file_that_it_began_with_not_to_how_that_was_read(
     examples: list[Example], tmp_path: Path
 ) -> None:

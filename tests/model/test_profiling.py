@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from riskmask.model.annotators.recogniser import Recogniser
 from riskmask.model.annotators.text import TextAnnotator
-from riskmask.model.evaluate.probability import scaled
+from riskmask.model.evaluate.probability import calibration_error, scaled
 from riskmask.model.profiling.fit import FitError, fit
 from riskmask.model.profiling.found_text import FoundText
 from riskmask.model.profiling.lines import without_own_picture
@@ -65,9 +65,10 @@ def _measurement(pictures: int = 20, slope: float = 0.5, intercept: float = -1.0
 def _with_errors(measured: Measurement, slope: float, intercept: float) -> Measurement:
     """Text becomes another one where a line says so of the peak, all of a picture's or none."""
     level = measured.qualities / 10
-    peak = np.array([np.interp(level, np.arange(8), row) for row in measured.peak])
+    calibrated = scaled(measured.peak, 0.5, -1.0)
+    peak = np.array([np.interp(level, np.arange(8), row) for row in calibrated])
     drawn = np.random.default_rng(6).random((len(peak), 1))
-    wrong = drawn < scaled(scaled(peak, 0.5, -1.0), slope, intercept)
+    wrong = drawn < scaled(peak, slope, intercept)
     return replace(measured, grave=wrong[measured.picture, measured.quality])
 
 
@@ -148,6 +149,26 @@ def test_a_profile_says_how_likely_an_error_is_where_that_was_measured(tmp_path:
     none = fit(replace(measured, grave=np.zeros_like(measured.grave)))
     assert write_profile(none, IDENTITY, tmp_path / "mine.json").error_calibration is None
     assert "is not known: 2400 verdicts" in report(none, 600)[-1]
+
+
+def test_what_a_calibration_gains_is_told_of_the_risks_that_the_service_gives() -> None:
+    """It calibrates the anchors, and is linear between them; where risks fall fast that differs."""
+    measured = _measurement(pictures=200)
+    steep = 1 / (1 + np.exp(2.0 * (np.arange(8) - 1 - 4 * measured.risk[:, :1])))
+    dearer = measured.bpp * (REFERENCE[1] / REFERENCE[0]) ** 0.25  # levels 1.25, 3.25, 5.25, 6.75
+    fitted = fit(replace(measured, bpp=dearer, risk=steep))
+    levels = (measured.qualities / 10 + 0.25)[measured.quality]
+
+    def at_level(anchors: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array(
+            [np.interp(x, np.arange(8), row) for x, row in zip(levels, anchors, strict=True)]
+        )
+
+    of = at_level(steep), measured.changed, measured.picture
+    served = without_own_picture(*of, lambda line: at_level(scaled(steep, *line)))
+    assert fitted.error[1] == pytest.approx(calibration_error(served, measured.changed), rel=1e-6)
+    otherwise = calibration_error(without_own_picture(*of), measured.changed)
+    assert fitted.error[1] != pytest.approx(otherwise, rel=1e-3)
 
 
 def test_a_verdict_is_calibrated_by_a_line_that_does_not_know_its_picture() -> None:

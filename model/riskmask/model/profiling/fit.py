@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from riskmask.model.evaluate.probability import brier_skill, calibration_error
+from riskmask.model.evaluate.probability import brier_skill, calibration_error, scaled
 from riskmask.model.levels import ANCHORS, FINEST
 from riskmask.model.profiling.fit_errors import ErrorFit, fit_errors
 from riskmask.model.profiling.lines import (
     FEWEST,
     IDENTITY,
+    Line,
     most_likely,
     without_own_picture,
 )
@@ -63,7 +64,7 @@ def fit(measured: Measurement) -> Fit:
     levels, anchors = _levels(measured)
     # What lies beyond the model's range has no level, and its verdicts belong to none.
     within = ~np.isnan(levels)[measured.quality]
-    risk = _risk_at(measured, levels)[within]
+    risk = _risk_at(measured, levels, IDENTITY)[within]
     changed, picture = measured.changed[within], measured.picture[within]
     line, reason = IDENTITY, None
     if min(changed.sum(), (~changed).sum()) < FEWEST:
@@ -74,7 +75,9 @@ def fit(measured: Measurement) -> Fit:
             line, reason = IDENTITY, "they do not rise with the model's risk"
     error = skill = (float("nan"), float("nan"))
     if reason is None:
-        unseen = without_own_picture(risk, changed, picture)
+        unseen = without_own_picture(
+            risk, changed, picture, lambda line: _risk_at(measured, levels, line)[within]
+        )
         error = calibration_error(risk, changed), calibration_error(unseen, changed)
         skill = brier_skill(risk, changed), brier_skill(unseen, changed)
     return Fit(
@@ -130,12 +133,17 @@ def _reference(predicted: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(np.maximum(predicted, LOWEST_BPP)).mean(axis=0))
 
 
-def _risk_at(measured: Measurement, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(V,) risk of each verdict's region at its level, linear between the anchors."""
+def _risk_at(measured: Measurement, levels: NDArray[np.float64], line: Line) -> NDArray[np.float64]:
+    """(V,) risk of each verdict's region at its level, as the service tells it.
+
+    The line calibrates the anchors; between them it is linear.
+    """
     level = np.nan_to_num(levels[measured.quality])
     below = np.clip(level.astype(np.intp), 0, ANCHORS - 2)
     rows = np.arange(len(level))
     coarse, fine = measured.risk[rows, below], measured.risk[rows, below + 1]
+    if line != IDENTITY:
+        coarse, fine = scaled(coarse, *line), scaled(fine, *line)
     return np.asarray(coarse + (level - below) * (fine - coarse))
 
 

@@ -56,7 +56,8 @@ def fit_errors(measured: Measurement, levels: NDArray[np.float64], risks: Line) 
     # From the finest level to the coarsest.
     carried = np.logical_or.accumulate(wrong[:, columns[::-1]], axis=1)[:, ::-1]
     error = carried[judged].ravel()
-    peak = scaled(_peaks_at(measured.peak[judged], levels[columns]).ravel(), *risks)
+    # As the service does it: the line calibrates the anchors, and between them it is linear.
+    peak = _peaks_at(scaled(measured.peak[judged], *risks), levels[columns]).ravel()
     bounded = np.clip(peak, LEAST, 1 - LEAST)
     counted = len(error), int(error.sum())
     if min(error.sum(), (~error).sum()) < FEWEST:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -27,7 +29,10 @@ def most_likely(risk: NDArray[np.float64], changed: NDArray[np.bool_]) -> Line:
 
 
 def without_own_picture(
-    risk: NDArray[np.float64], changed: NDArray[np.bool_], picture: NDArray[np.intp]
+    risk: NDArray[np.float64],
+    changed: NDArray[np.bool_],
+    picture: NDArray[np.intp],
+    served: Callable[[Line], NDArray[np.float64]] | None = None,
 ) -> NDArray[np.float64]:
     """(V,) calibrated risk of each verdict, by a line fitted on four fifths without its picture.
 
@@ -35,6 +40,7 @@ def without_own_picture(
         risk: (V,) float64 in [0, 1].
         changed: (V,) bool.
         picture: (V,) int, which picture each is about.
+        served: (V,) what becomes of the risks by a line; the line applied to them unless given.
     """
     result = np.empty_like(risk)
     fold = picture % FOLDS
@@ -43,5 +49,5 @@ def without_own_picture(
         others = changed[~own]
         both = 0 < others.sum() < len(others)
         line = most_likely(risk[~own], others) if both else IDENTITY
-        result[own] = scaled(risk[own], *line)
+        result[own] = (scaled(risk, *line) if served is None else served(line))[own]
     return result
