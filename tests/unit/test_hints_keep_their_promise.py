@@ -116,7 +116,9 @@ def test_a_format_that_cannot_say_so_much_is_not_called_enough(
     for enough in ("riskmask-levels", "x264", "nvenc-h264", "android-qp-rects"):
         assert ask_about(enough, **asked).decision is Decision.ENCODE_WITH_HINTS, enough
     for formats in (("jpeg-ai",), ("riskmask-levels", "jpeg-ai")):
-        assert ask_about(*formats, **asked).decision is not Decision.ENCODE_WITH_HINTS
+        unkept = ask_about(*formats, **asked)
+        assert unkept.decision is not Decision.ENCODE_WITH_HINTS
+        assert unkept.damage.hinted.error_probability > 0.5  # told of what the hint says
 
 
 @pytest.mark.parametrize("name", sorted(n for n, f in HINT_FORMATS.items() if f.square))

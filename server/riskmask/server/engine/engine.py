@@ -27,10 +27,10 @@ from riskmask.server.engine.errors import UnknownCodecError
 from riskmask.server.engine.explain import explained
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import (
-    Hint,
     check_hint_formats,
     export_hints,
     map_squares,
+    said_by_squares,
     square_of,
 )
 from riskmask.server.engine.job import Job, Stage
@@ -237,19 +237,19 @@ class Engine:
 
         squares = map_squares(request.hint_formats, profile.name, curves.width, curves.height)
         hints = export_hints(request.hint_formats, squares, map_of, canonical(allocation.levels))
-        maps = {hint.square: hint.map.levels for hint in hints if hint.square is not None}
-
-        def suffices(hint: Hint) -> bool:
-            # A hint on larger squares, or one that carries no map, may not do what the allocation
-            # does, nor one that cannot say all of its map.
-            if hint.square is None:
-                return bool(maps)
-            cells = per_cell(hint.followed(), curves.shape)
-            return not has_region(curves.under(cells), curves, strict)
-
-        hints_suffice = allocation.feasible and all(map(suffices, hints))
-        # What is told of hints is told of the codec's own, or of the most detailed map asked for.
-        levels = maps.get(own_square, maps[min(maps)] if maps else allocation.levels)
+        said = said_by_squares(hints)
+        # A hint on larger squares, one that cannot say all of its map, or one that carries none
+        # may not do what the allocation does.
+        hints_suffice = (
+            allocation.feasible
+            and (bool(said) or not hints)
+            and not any(
+                has_region(curves.under(per_cell(levels, curves.shape)), curves, strict)
+                for levels in said.values()
+            )
+        )
+        # What is told of hints is told of the codec's own, or of the most detailed ones asked for.
+        levels = said.get(own_square, said[min(said)] if said else allocation.levels)
 
         def damage(risk: NDArray[np.float32]) -> Damage:
             return predicted_damage(risk, curves, profile, policy)

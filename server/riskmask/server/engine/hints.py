@@ -143,25 +143,18 @@ def map_squares(names: Iterable[str], codec: str, width: int, height: int) -> di
 
 @dataclass(frozen=True)
 class Hint:
-    """A hint and what it was made of.
+    """A hint and what it says.
 
     Attributes:
         payload: for the encoder.
-        map: that it says.
-        square: side in pixels of the squares of that map; None where the format carries none.
+        square: side in pixels of the squares of its map; None where the format carries none.
+        levels: (R, C) float32, those of the map, or coarser ones where the format cannot say so
+            much, or not so many values; what rounding does is left aside.
     """
 
     payload: HintPayload
-    map: CanonicalMap
-    square: int | None
-
-    def followed(self) -> NDArray[np.float32]:
-        """(R, C) float32 the levels that an encoder is asked for, up to what rounding does.
-
-        Coarser than the map's where the format cannot say so much, or not so many values.
-        """
-        read = HINT_FORMATS[self.payload.format].parse(self.payload.data, self.map)
-        return np.minimum(self.map.levels, read + np.float32(ROUNDING))
+    square: int | None = None
+    levels: NDArray[np.float32] | None = None
 
 
 def export_hints(
@@ -183,7 +176,7 @@ def export_hints(
     return [
         _hint_of_squares(name, squares[name], map_of)
         if name in squares
-        else Hint(HINT_FORMATS[name].export(other), other, None)
+        else Hint(HINT_FORMATS[name].export(other))
         for name in dict.fromkeys(names)
     ]
 
@@ -192,6 +185,18 @@ def _hint_of_squares(name: str, square: int, map_of: Callable[[int], CanonicalMa
     while True:
         wanted = map_of(square)
         try:
-            return Hint(HINT_FORMATS[name].export(wanted), wanted, square)
+            payload = HINT_FORMATS[name].export(wanted)
         except TooManyRectanglesError:
             square *= 2
+            continue
+        read = HINT_FORMATS[name].parse(payload.data, wanted)
+        return Hint(payload, square, np.minimum(wanted.levels, read + np.float32(ROUNDING)))
+
+
+def said_by_squares(hints: Iterable[Hint]) -> dict[int, NDArray[np.float32]]:
+    """(R, C) levels by the side of their squares: the coarsest that a hint of these says."""
+    said: dict[int, NDArray[np.float32]] = {}
+    for hint in hints:
+        if hint.square is not None and hint.levels is not None:
+            said[hint.square] = np.minimum(said.get(hint.square, hint.levels), hint.levels)
+    return said
