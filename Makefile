@@ -29,7 +29,7 @@ help: ## print this list
 demo: $(DEMO) ## install the service and analyse the example photograph at 0.1 bpp
 	$(BIN)/riskmask analyze examples/astronaut.jpg --bpp 0.1 --out out/demo
 
-test: $(TEST) ## install everything the tests need and run them (ARGS="-m 'not slow'" to choose, JOBS=1)
+test: $(TEST) ## install everything the tests need and run them (ARGS="-m 'not slow'" to choose, JOBS=0 for one process)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 fuzz: $(TEST) ## send 10,000 damaged images to a server (ARGS="--count 500 --seed 1" to choose)

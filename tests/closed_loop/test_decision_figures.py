@@ -102,6 +102,9 @@ def test_hints_that_the_bytes_do_not_suffice_for_are_told_and_keep_no_promise(
             entries.append(_answer(key, level, decision))
             entries.append(Coding(key, UNIFORM, level, 100, 99, outcome=WRONG))
             entries.append(Coding(key, HINTED, level, 99, size, outcome=outcome))
+    refused = Coding("a", HINTED, 3, 99, error="refused a picture", failed=True)
+    entries += [_answer("a", 3, "ENCODE_WITH_HINTS"), refused]
+    entries.append(Coding("a", UNIFORM, 3, 100, 99, outcome=CLEAN))
     measured = measure([_labelled(key) for key in "ab"], _run(tmp_path, *entries), Policy())
     kept = _found(measured.further, "ENCODE_WITH_HINTS, hinted: no error")
     assert (kept.share.value, kept.share.count) == (0.5, 2)

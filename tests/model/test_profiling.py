@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -239,6 +241,29 @@ def test_a_plugin_s_file_is_not_taken_for_a_module_of_its_name(tmp_path: Path) -
     for folder, bpp in (("one", 1), ("two", 2)):
         name = f"{tmp_path / folder / 'platform.py'}:code"
         assert Plugin.load(name).run(image, 1).bpp == bpp
+    assert platform.python_version()
+
+
+def test_a_plugin_s_file_has_its_own_name_for_its_neighbours_and_its_processes(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "counting.py").write_text(
+        "import counting_tools\ncalls = []\n"
+        "def code(image, quality):\n"
+        "    calls.append(quality)\n    return image, counting_tools.calls() * 25\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "counting_tools.py").write_text(
+        "def calls():\n    import counting\n    return len(counting.calls)\n", encoding="utf-8"
+    )
+    image = np.zeros((10, 20, 3), np.uint8)
+    name = f"{tmp_path / 'counting.py'}:code"
+    assert [Plugin.load(name).run(image, 1).bpp for _ in range(2)] == [1, 2]
+    assert Plugin.load(name).code.__module__ == "counting"
+    (tmp_path / "half_way.py").write_text("import nothing_of_that_name\n", encoding="utf-8")
+    with pytest.raises(PluginError, match="importing"):
+        Plugin.load(f"{tmp_path / 'half_way.py'}:code")
+    assert "half_way" not in sys.modules
 
 
 def test_plugins_come_from_files_and_modules(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from riskmask.model.data.label_rows import LabelFinding, LabelRow, Place
+from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import write_shard
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import CodecProfile, amend_profile_file
@@ -157,6 +158,12 @@ def test_the_command_reads_labels_and_writes_the_profile(
     write_shard(labels, rows)
     path = tmp_path / "hyperprior.json"
     shutil.copy(PROFILES / "hyperprior.json", path)
+    Recipe("test", False, (), ("text",), (), ()).claim(labels)
+    refused = _command("--labels", labels, "--profile", path)
+    assert refused.returncode == 2
+    assert "of the test side, which is kept for measuring" in refused.stderr
+    (labels / "recipe.json").unlink()
+    Recipe("train", False, (), ("text",), (), ()).claim(labels)
     done = _command("--labels", labels, "--profile", path)
     assert done.returncode == 0, done.stderr
     assert "level 0: 100.0% of lines changed; safe from: none" in done.stdout
@@ -173,6 +180,7 @@ def test_the_command_says_on_one_line_what_it_lacks(rows: list[LabelRow], tmp_pa
     assert "run python -m riskmask.model.label" in done.stderr
     assert done.stderr.count("\n") == 1
     write_shard(tmp_path, rows)
+    Recipe("train", False, (), ("text",), (), ()).claim(tmp_path)
     done = _command("--labels", tmp_path, "--codec", "hific")
     assert done.returncode == 2
     assert "there are 0 judged lines of text" in done.stderr

@@ -96,3 +96,18 @@ def describe_coders(names: Sequence[str]) -> tuple[str, ...]:
 
 def _former(classics: Sequence[str]) -> tuple[str, ...]:
     return tuple(FORMER_CODERS.get(name) or describe_coders([name])[0] for name in classics)
+
+
+def check_side(folder: Path) -> None:
+    """Refuse to learn or to fit from labels that are kept for measuring.
+
+    Raises:
+        FileNotFoundError: there are no labels.
+        LabelsError: they are of the held-out side.
+    """
+    side = Recipe.load(folder).side
+    if side != "train":
+        raise LabelsError(
+            f"{folder} holds labels of the {side} side, which is kept for measuring; name labels "
+            "made with --side train"
+        )

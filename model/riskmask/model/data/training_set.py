@@ -19,7 +19,7 @@ from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.pictures import is_for_calibration
 from riskmask.model.data.planes import CONTENTS, STRIDE, LabelMap, rasterise
-from riskmask.model.data.recipe import Recipe
+from riskmask.model.data.recipe import check_side
 from riskmask.model.data.shards import LabelsError, read_rows
 
 REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one must
@@ -148,12 +148,7 @@ def load_folders(
     found: dict[str, Example] = {}
     missing = []
     for folder in folders:
-        side = Recipe.load(folder).side
-        if side != "train":
-            raise LabelsError(
-                f"{folder} holds labels of the {side} side, which is kept for measuring; name "
-                "labels made with --side train"
-            )
+        check_side(folder)
         try:
             examples = load_examples(folder, codecs=codecs, fonts=fonts)
         except NotLabelledError as error:

@@ -1,7 +1,8 @@
 """kvazaar, inside the FFmpeg that imageio-ffmpeg brings, with its own ``roi`` file.
 
 kvazaar's QP is a whole number, and one step of it is 12% of the file. The map can say more: a share
-of the coding tree units gets a QP one higher, so that the mean QP takes any sixteenth.
+of the coding tree units gets a QP one higher, so that the mean QP takes any sixteenth that the
+number of units allows.
 """
 
 from __future__ import annotations

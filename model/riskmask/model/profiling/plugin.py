@@ -119,12 +119,21 @@ def _module(place: str) -> ModuleType:
 
 
 def _from_file(path: Path) -> ModuleType:
-    """The file itself, whatever module of its name is imported already."""
-    name = f"_riskmask_plugin_{path.stem}"
+    """The file itself, by its own name unless a module from elsewhere has that already."""
+    name = path.stem
+    if name in sys.modules:
+        there = getattr(sys.modules[name], "__file__", None)
+        if there is not None and Path(there).resolve() == path.resolve():
+            return sys.modules[name]
+        name = f"_riskmask_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path.name} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

@@ -70,7 +70,8 @@ def fit_profile(
     if len(pairs) < 2:
         raise ProfileError(
             f"{len(pairs) or 'no'} quality of {coder.name} gives a rate between those of the "
-            "coarsest and the finest level on these photographs; two are needed"
+            "coarsest and the finest level on these photographs; two are needed: name other "
+            "photographs, or give the codec a finer ladder"
         )
     profile = {
         "schema": 1,

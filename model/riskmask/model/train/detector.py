@@ -133,7 +133,7 @@ def train_detector(
         average.state = saved["average"]
         generator.bit_generator.state = saved["generator"]
         first, seconds = saved["step"], saved["seconds"]
-        window = saved.get("window", [])
+        window = saved["window"]
     sampler = Sampler(examples, settings.crop, generator, settings.augmentation)
     checks = _crops(held_out, settings)
 

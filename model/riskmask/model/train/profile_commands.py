@@ -24,6 +24,7 @@ def safe_text_height(
     ] = 0.3,
 ) -> None:
     """Measure from which height on a codec keeps text, and write it into its profile."""
+    from riskmask.model.data.recipe import check_side
     from riskmask.model.data.shards import LabelsError, read_rows
     from riskmask.model.runtime.errors import ProfileError
     from riskmask.model.runtime.profiles import amend_profile_file
@@ -34,6 +35,7 @@ def safe_text_height(
         raise typer.BadParameter("--changed-share must lie between 0 and 1")
     out = profile or PROFILES / f"{codec}.json"
     try:
+        check_side(labels)
         lines = text_lines(read_rows(labels, planes=False), codec)
         levels = fit_heights(lines, changed_share)
         pictures = len(set(lines.picture.tolist()))

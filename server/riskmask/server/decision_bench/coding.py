@@ -143,7 +143,8 @@ class Coded:
         try:
             data = self._coder.encode(self._image, asked, hint).data
         except (UnreachableSizeError, EncoderFailedError) as error:
-            return replace(coding, error=str(error))
+            failed = isinstance(error, EncoderFailedError)
+            return replace(coding, error=str(error), failed=failed)
         shrunk = round(len(data) * self._shrinkage(8 * len(data) / self._pixels))
 
         def coarser() -> Pixels | None:

@@ -18,7 +18,7 @@ from riskmask.server.decision_bench.record import HINTED, RAISED, UNIFORM, Codin
 
 @dataclass(frozen=True)
 class BothWays:
-    """A picture coded uniformly and with hints, at the same bytes.
+    """A picture coded uniformly, and with hints at the same bytes where these suffice.
 
     Attributes:
         picture, level: which; ``decision`` is the engine's.
@@ -52,7 +52,7 @@ class Raised:
 
 
 def both_ways(run: Run, labelled: Mapping[str, Labelled]) -> list[BothWays]:
-    """All pictures that were coded both ways.
+    """All pictures that were to be coded both ways, but for those that the encoder refused.
 
     Args:
         run: what was coded.
@@ -65,7 +65,7 @@ def both_ways(run: Run, labelled: Mapping[str, Labelled]) -> list[BothWays]:
         answer = run.answers.get(coding.picture, REFERENCE, str(coding.level))
         if coding.way != HINTED or row is None or uniform is None or answer is None:
             continue
-        if uniform.outcome is None:
+        if uniform.outcome is None or coding.failed:
             continue
         found.append(
             BothWays(

@@ -45,10 +45,12 @@ when it is really coded so.
 - A JPEG is in error where a region becomes another one in it, the coarser file being one of the
   quality of a level less; the advised one also where the search for the smallest safe JPEG finds an
   error at its quality or a finer one.
-- Hints are obeyed by `hyperprior` alone, coded at the bytes of uniform coding. Of other codecs'
-  `FALLBACK_JPEG` only uniform coding is judged.
+- Hints are obeyed by `hyperprior` alone, coded at the bytes of uniform coding. They cost bytes of
+  their own: where there is no such file, an `ENCODE_WITH_HINTS` is not kept, and a `FALLBACK_JPEG`
+  is left out of its bar. Of other codecs' `FALLBACK_JPEG` only uniform coding is judged.
 - The smallest safe JPEG has the same subsampling as the advised one: from the finest quality down
-  to the first error, and between those two. Sizes are of Pillow's files with optimised tables.
+  to the first error that a coarser quality confirms, and between those two likewise. Sizes are of
+  Pillow's files with optimised tables.
 - `ENCODE` needs both: no region that reaches the policy's threshold, and a probability of an error
   under the policy's limit. With a limit of 1 the regions alone decide.
 - In brackets: 95% bootstrap intervals over pictures (1,000 resamples), since answers about one

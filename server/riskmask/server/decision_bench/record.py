@@ -31,6 +31,7 @@ class Coding:
         level: asked about; of ``raised`` the coarsest at which the engine advised it.
         asked_bytes, size_bytes: of the file; None where the encoder could not make it.
         error: why there is no file.
+        failed: whether that is because the encoder failed, and not for want of bytes.
         outcome: None without a file.
     """
 
@@ -41,6 +42,7 @@ class Coding:
     size_bytes: int | None = None
     error: str | None = None
     outcome: Outcome | None = None
+    failed: bool = False
 
     @property
     def place(self) -> tuple[str, ...]:

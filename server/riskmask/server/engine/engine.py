@@ -28,9 +28,9 @@ from riskmask.server.engine.explain import explained
 from riskmask.server.engine.hint_formats.canonical import CanonicalMap
 from riskmask.server.engine.hints import (
     check_hint_formats,
+    distinct_levels,
     export_hints,
     map_squares,
-    said_by_squares,
     square_of,
 )
 from riskmask.server.engine.job import Job, Stage
@@ -231,13 +231,14 @@ class Engine:
 
         @cache
         def map_of(square: int) -> CanonicalMap:
+            job.check()
             return canonical(
                 map_of_least_damage(allocation, curves, rates, profile, target, strict, square)
             )
 
         squares = map_squares(request.hint_formats, profile.name, curves.width, curves.height)
         hints = export_hints(request.hint_formats, squares, map_of, canonical(allocation.levels))
-        said = said_by_squares(hints)
+        said = distinct_levels(hints, profile.name, own_square)
         # A hint on larger squares, one that cannot say all of its map, or one that carries none
         # may not do what the allocation does.
         hints_suffice = (
@@ -245,11 +246,11 @@ class Engine:
             and (bool(said) or not hints)
             and not any(
                 has_region(curves.under(per_cell(levels, curves.shape)), curves, strict)
-                for levels in said.values()
+                for levels in said
             )
         )
-        # What is told of hints is told of the codec's own, or of the most detailed ones asked for.
-        levels = said.get(own_square, said[min(said)] if said else allocation.levels)
+        # What is told of hints is told of the codec's own, or of the most detailed one asked for.
+        levels = said[0] if said else allocation.levels
 
         def damage(risk: NDArray[np.float32]) -> Damage:
             return predicted_damage(risk, curves, profile, policy)

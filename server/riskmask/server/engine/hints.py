@@ -58,6 +58,9 @@ class HintFormat(Protocol):
         """The bytes that the encoder reads, as near to the map as the format can say it.
 
         Squares larger than a block get the finest level of their blocks.
+
+        Raises:
+            TooManyRectanglesError: it is a list, and would be longer than what reads it takes.
         """
         ...
 
@@ -193,10 +196,24 @@ def _hint_of_squares(name: str, square: int, map_of: Callable[[int], CanonicalMa
         return Hint(payload, square, np.minimum(wanted.levels, read + np.float32(ROUNDING)))
 
 
-def said_by_squares(hints: Iterable[Hint]) -> dict[int, NDArray[np.float32]]:
-    """(R, C) levels by the side of their squares: the coarsest that a hint of these says."""
-    said: dict[int, NDArray[np.float32]] = {}
-    for hint in hints:
-        if hint.square is not None and hint.levels is not None:
-            said[hint.square] = np.minimum(said.get(hint.square, hint.levels), hint.levels)
+def distinct_levels(hints: Iterable[Hint], codec: str, square: int) -> list[NDArray[np.float32]]:
+    """(R, C) each, what the hints that carry a map say, each once.
+
+    The codec's own comes first, then those of its squares, then the most detailed ones.
+
+    Args:
+        hints: of an answer.
+        codec: that was asked about.
+        square: side in pixels of the squares that its encoder tells apart.
+    """
+
+    def order(hint: Hint) -> tuple[bool, bool, int]:
+        return hint.payload.format != codec, hint.square != square, hint.square or 0
+
+    said: list[NDArray[np.float32]] = []
+    for hint in sorted(hints, key=order):
+        if hint.levels is None:
+            continue
+        if not any(np.array_equal(hint.levels, each) for each in said):
+            said.append(hint.levels)
     return said
