@@ -30,7 +30,7 @@ from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import specimen
 from riskmask.server.decision_bench.bench import Bench, Setting, ask_and_code
-from riskmask.server.decision_bench.coding import unfinished
+from riskmask.server.decision_bench.coding import Coded, Wish, unfinished
 from riskmask.server.decision_bench.command import Preset, decisions
 from riskmask.server.decision_bench.figures import measure
 from riskmask.server.decision_bench.jury import Sitting
@@ -123,6 +123,25 @@ def test_uniform_coding_gives_the_labels_verdict(finished: Run, labelled: Labell
         assert coding.outcome is not None
         changed = {region for region, level in labelled.changed.items() if level >= coding.level}
         assert set(coding.outcome.changed) == changed
+
+
+@pytest.mark.slow
+def test_uniform_coding_takes_the_smallest_file_where_the_labels_tell_less(
+    bench: Bench, finished: Run, labelled: Labelled, tmp_path: Path
+) -> None:
+    answer = replace(finished.answers.all()[0], asked_bpp=1e-3)
+    coded = Coded(
+        bench.coder,
+        bench.annotators,
+        bench.profiles["jpeg"],
+        specimen("sign", draw_words()),
+        labelled,
+        lambda bpp: np.zeros(1, "<f4").tobytes(),
+    )
+    plain = coded.make(Wish(UNIFORM, answer), Run(tmp_path, {}))
+    assert plain.size_bytes is not None
+    assert plain.size_bytes > plain.asked_bytes
+    assert plain.outcome is not None
 
 
 @pytest.mark.slow

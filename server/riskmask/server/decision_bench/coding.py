@@ -141,7 +141,7 @@ class Coded:
             asked = asked if plain is None else plain.size_bytes or asked
         coding = Coding(self._specimen.key, wish.way, answer.level, asked)
         try:
-            data = self._coder.encode(self._image, asked, hint).data
+            data = self._file(wish.way, asked, hint)
         except (UnreachableSizeError, EncoderFailedError) as error:
             failed = isinstance(error, EncoderFailedError)
             return replace(coding, error=str(error), failed=failed)
@@ -155,6 +155,15 @@ class Coded:
 
         outcome = self._sitting.judge(self._decoded(data), coarser)
         return replace(coding, size_bytes=len(data), outcome=outcome)
+
+    def _file(self, way: str, asked: int, hint: bytes | None) -> bytes:
+        """As asked; uniformly the smallest there is, where the labels' rate tells a little less."""
+        try:
+            return self._coder.encode(self._image, asked, hint).data
+        except UnreachableSizeError as error:
+            if way != UNIFORM:
+                raise
+            return self._coder.encode(self._image, error.smallest, hint).data
 
     def jpeg(self, answer: Answer) -> JpegTrial:
         """Write the JPEG of an answer, judge it; of a fallback, find the smallest safe one."""
