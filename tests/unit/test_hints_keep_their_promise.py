@@ -32,17 +32,16 @@ class Foreseen:
         return self._prediction
 
 
-@pytest.fixture(scope="module")
-def ask() -> Callable[..., Analysis]:
-    """Asks about an image that has one block at risk in every square of 64x64 pixels."""
+def _text_everywhere() -> Prediction:
+    """What is text and costs the same all over, without any risk yet."""
     prediction = Prediction.zeros(SIDE, SIDE)
-    levels = np.arange(8)[:, None, None]
-    prediction.rate[:] = 0.05 * 1.6**levels
-    falling = 1 / (1 + np.exp(1.8 * (levels - 4.0)))
-    for row in range(4, 64, 16):
-        for column in range(4, 64, 16):
-            prediction.risk[:, row : row + 4, column : column + 4] = falling
+    prediction.rate[:] = 0.05 * 1.6 ** np.arange(8)[:, None, None]
     prediction.content[0] = 0.9
+    return prediction
+
+
+def _asking_about(prediction: Prediction) -> Callable[..., Analysis]:
+    """``ask(*formats, **request)`` about the image of a prediction."""
     predictor: Any = Foreseen(prediction)
     engine = Engine(predictor, packaged_profiles())
     buffer = io.BytesIO()
@@ -52,6 +51,19 @@ def ask() -> Callable[..., Analysis]:
         return engine.analyze(AnalysisRequest(buffer.getvalue(), hint_formats=formats, **request))
 
     return asked
+
+
+FALLING = 1 / (1 + np.exp(1.8 * (np.arange(8)[:, None, None] - 4.0)))  # safe from level 5.5 on
+
+
+@pytest.fixture(scope="module")
+def ask() -> Callable[..., Analysis]:
+    """Asks about an image that has one block at risk in every square of 64x64 pixels."""
+    prediction = _text_everywhere()
+    for row in range(4, 64, 16):
+        for column in range(4, 64, 16):
+            prediction.risk[:, row : row + 4, column : column + 4] = FALLING
+    return _asking_about(prediction)
 
 
 @pytest.mark.parametrize(
@@ -86,37 +98,15 @@ def test_advice_on_one_quality_is_no_hint_that_makes_the_image_safe(
     assert beside.hints[0].data == hint.data
 
 
-@pytest.fixture(scope="module")
-def ask_about() -> Callable[..., Analysis]:
-    """Asks about an image of which the keywords ``rows`` and ``columns`` of cells are at risk."""
-
-    def asked(
-        *formats: str, rows: slice, columns: slice, risk: NDArray[np.float64], **request: Any
-    ) -> Analysis:
-        prediction = Prediction.zeros(SIDE, SIDE)
-        prediction.rate[:] = 0.05 * 1.6 ** np.arange(8)[:, None, None]
-        prediction.risk[:, rows, columns] = risk[:, None, None]
-        prediction.content[0] = 0.9
-        predictor: Any = Foreseen(prediction)
-        buffer = io.BytesIO()
-        Image.new("L", (SIDE, SIDE), 128).save(buffer, "PNG")
-        content = AnalysisRequest(buffer.getvalue(), hint_formats=formats, **request)
-        return Engine(predictor, packaged_profiles()).analyze(content)
-
-    return asked
-
-
-def test_a_format_that_cannot_say_so_much_is_not_called_enough(
-    ask_about: Callable[..., Analysis],
-) -> None:
-    # The block is safe from level 5.5 on; asked for is level 0.4, and jpeg-ai says 3 levels more.
-    falling = 1 / (1 + np.exp(1.8 * (np.arange(8) - 4.0)))
-    picture = {"rows": np.s_[4:8], "columns": np.s_[4:8], "risk": falling}
-    asked = {"target": Target(bpp=0.06), **picture}
+def test_a_format_that_cannot_say_so_much_is_not_called_enough() -> None:
+    prediction = _text_everywhere()
+    prediction.risk[:, 4:8, 4:8] = FALLING
+    ask_about = _asking_about(prediction)
+    target = Target(bpp=0.06)  # level 0.4, and jpeg-ai says 3 levels more
     for enough in ("riskmask-levels", "x264", "nvenc-h264", "android-qp-rects"):
-        assert ask_about(enough, **asked).decision is Decision.ENCODE_WITH_HINTS, enough
+        assert ask_about(enough, target=target).decision is Decision.ENCODE_WITH_HINTS, enough
     alone, with_x264 = (
-        ask_about(*formats, codec="x264", **asked)
+        ask_about(*formats, codec="x264", target=target)
         for formats in (("jpeg-ai",), ("jpeg-ai", "kvazaar", "x264"))
     )
     assert Decision.ENCODE_WITH_HINTS not in (alone.decision, with_x264.decision)
@@ -128,24 +118,15 @@ def test_a_format_that_cannot_say_so_much_is_not_called_enough(
 @pytest.mark.parametrize("name", sorted(n for n, f in HINT_FORMATS.items() if f.square))
 def test_what_is_safe_as_asked_stays_safe_by_every_hint(name: str) -> None:
     """Lowering one square for the sake of another put what was just under the limit at risk."""
-    prediction = Prediction.zeros(SIDE, SIDE)
-    levels = np.arange(8)
-    prediction.rate[:] = 0.05 * 1.6 ** levels[:, None, None]
-    prediction.content[0] = 0.9
-    profiles = packaged_profiles()
-    calibration = profiles["hyperprior"].error_calibration
+    prediction, levels = _text_everywhere(), np.arange(8)
+    calibration = packaged_profiles()["hyperprior"].error_calibration
     assert calibration is not None
     limit = calibration.peak_of(Policy().max_error_probability)
     # At level 3 all of it is just under the limit; half of it falls faster, for more bits.
     for half, slope in ((np.s_[:32], 1.0), (np.s_[32:], 0.3)):
         odds = 0.97 * limit / (1 - 0.97 * limit) * np.exp(-slope * (levels - 3.0))
         prediction.risk[:, :, half] = (odds / (1 + odds))[:, None, None]
-    predictor: Any = Foreseen(prediction)
-    buffer = io.BytesIO()
-    Image.new("L", (SIDE, SIDE), 128).save(buffer, "PNG")
-    analysis = Engine(predictor, profiles).analyze(
-        AnalysisRequest(buffer.getvalue(), target=Target(quality=3.0), hint_formats=(name,))
-    )
+    analysis = _asking_about(prediction)(name, target=Target(quality=3.0))
     assert analysis.decision is Decision.ENCODE
     hinted = analysis.damage.hinted.error_probability
     assert hinted is not None
