@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from riskmask.client import (
     Client,
     DeadlineExceeded,
     Decision,
+    Fallback,
     InternalError,
     InvalidImage,
     InvalidRequest,
@@ -26,6 +28,7 @@ from riskmask.client import (
     RiskmaskError,
     ServiceUnavailable,
 )
+from riskmask.client._local import LocalTransport
 from riskmask.client._messages import to_message
 from riskmask.client._transport import Transport
 from riskmask.server import calls
@@ -197,6 +200,52 @@ async def test_a_cancelled_call_frees_the_engine_in_this_process(
         assert await asyncio.to_thread(ended.wait, 60)
         monkeypatch.setattr(calls, "analyze", analyze)
         assert (await client.analyze(png)).image.width == 160
+
+
+async def test_calls_that_wait_for_the_engine_take_no_thread_of_the_application(
+    png: bytes, detector_path: Path, profiles_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waited in a thread of asyncio's own, and the next one's time began when one was free."""
+    begun, gate = threading.Event(), threading.Event()
+    analyze = calls.analyze
+
+    def slow(engine: Any, request: Any, job: Job) -> Any:
+        begun.set()
+        assert gate.wait(60)
+        return analyze(engine, request, job)
+
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    async with AsyncClient.local(model=detector_path, profiles=profiles_folder) as client:
+        monkeypatch.setattr(calls, "analyze", slow)
+        asked = [asyncio.create_task(client.analyze(png, timeout=600)) for _ in range(3)]
+        async with asyncio.timeout(60):
+            while not begun.is_set():
+                await asyncio.sleep(0.01)
+        late = await client.analyze_or_fallback(png, timeout=0.05)
+        assert await asyncio.wait_for(asyncio.to_thread(gate.is_set), 30) is False
+        gate.set()
+        assert [answer.image.width for answer in await asyncio.gather(*asked)] == [160] * 3
+    assert isinstance(late, Fallback)
+
+
+async def test_the_engine_in_this_process_is_given_one_image_at_a_time(
+    png: bytes, detector_path: Path, profiles_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image's time would begin while it waits for those before it."""
+    start, begun, at_once = LocalTransport.start_analysis, [], []
+
+    def counted(transport: LocalTransport, request: Any, job: Job) -> Any:
+        begun.append(start(transport, request, job))
+        at_once.append(sum(not future.done() for future in begun[:-1]))
+        return begun[-1]
+
+    monkeypatch.setattr(LocalTransport, "start_analysis", counted)
+    local: dict[str, Any] = {"model": detector_path, "profiles": profiles_folder}
+    with Client.local(**local) as client:
+        assert len(list(client.analyze_many([png] * 3, concurrency=3))) == 3
+    async with AsyncClient.local(**local) as asynchronous:
+        answers = [each async for each in asynchronous.analyze_many([png] * 3, concurrency=3)]
+    assert (len(answers), at_once) == (3, [0] * 6)
 
 
 def test_a_failure_in_this_process_is_told_and_not_left_to_a_log(

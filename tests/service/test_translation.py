@@ -9,8 +9,11 @@ import pytest
 
 from riskmask import client
 from riskmask.server.engine import raw_image, values
+from riskmask.server.engine.errors import InvalidRegionError
+from riskmask.server.engine.values import Mask
 from riskmask.server.errors import InvalidRequest
 from riskmask.server.translate import from_policy, to_request
+from riskmask.server.translate_verify import to_verification_request
 from riskmask.v1 import riskmask_pb2 as pb
 
 IMAGE = pb.Image(encoded=b"image")
@@ -84,3 +87,26 @@ def test_a_mask_that_does_not_exist_is_refused(mask: int) -> None:
 def test_no_image_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="`encoded`"):
         to_request(pb.AnalyzeRequest())
+
+
+def test_a_name_given_twice_is_asked_for_once() -> None:
+    """A million masks are a megabyte, and there are five."""
+    message = pb.AnalyzeRequest(image=pb.Image(encoded=b"1"))
+    message.masks.extend([pb.MASK_TYPE_RISK, pb.MASK_TYPE_TEXT] * 1000)
+    message.hint_formats.extend(["x264", "x265"] * 1000)
+    request = to_request(message)
+    assert request.masks == (Mask.RISK, Mask.TEXT)
+    assert request.hint_formats == ("x264", "x265")
+
+
+def test_regions_beyond_the_limit_are_refused_before_they_are_translated() -> None:
+    image = pb.Image(encoded=b"1")
+    unset = pb.VerifyRequest(
+        original=image, reconstruction=image, known_regions=[pb.KnownRegion()] * 1001
+    )
+    with pytest.raises(InvalidRegionError, match="1001 are given"):
+        to_verification_request(unset)
+    corners = pb.KnownRegion(content=pb.CONTENT_TEXT, polygon=[pb.Point()] * 257)
+    many = pb.VerifyRequest(original=image, reconstruction=image, known_regions=[corners])
+    with pytest.raises(InvalidRegionError, match="257 corners"):
+        to_verification_request(many)

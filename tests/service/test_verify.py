@@ -109,6 +109,7 @@ def test_what_cannot_be_compared_is_refused_the_same_everywhere(
 ) -> None:
     original, changed = pair
     outside = KnownRegion("TEXT", box=(310, 0, 40, 20))
+    flipped = [KnownRegion("TEXT", box=box) for box in ((240, 30, -220, 50), (20, 80, 220, -50))]
     two = KnownRegion("TEXT", polygon=((1, 1), (9, 9)))
     icon = KnownRegion("SYMBOL", box=(20, 20, 40, 40), icon=("arrows", "up"))
     wrong: list[tuple[bytes, bytes, VerifyOptions, type[Exception], str, str]] = [
@@ -126,6 +127,10 @@ def test_what_cannot_be_compared_is_refused_the_same_everywhere(
          "320x96"),
         (original, changed, {"known_regions": [two]}, InvalidRequest, "INVALID_REGION",
          "2 corners"),
+        (original, changed, {"known_regions": flipped[:1]}, InvalidRequest, "INVALID_REGION",
+         "no area"),
+        (original, changed, {"known_regions": flipped[1:]}, InvalidRequest, "INVALID_REGION",
+         "no area"),
         (original, changed, {"known_regions": [KnownRegion("TEXT")]}, InvalidRequest,
          "INVALID_REQUEST", "`box`"),
     ]  # fmt: skip

@@ -110,6 +110,8 @@ class AsyncClient:
         """As :meth:`Client.analyze_many <riskmask.client.Client.analyze_many>`."""
 
         shared = reusable(options)
+        if isinstance(self._transport, AsyncLocalTransport):
+            concurrency = 1  # waiting for its turn is no part of an image's time
 
         async def outcome(image: bytes | Path | RawImage) -> Analysis | RiskmaskError:
             try:

@@ -149,12 +149,15 @@ class Client:
 
         Args:
             images: taken as they are needed, at most ``concurrency`` ahead.
-            concurrency: images in the works at the same time, at least 1.
+            concurrency: images in the works at the same time, at least 1; the engine in this
+                process takes one at a time, whatever this says.
             timeout: seconds for each image.
             options: the same for all; see :class:`Options`.
         """
 
         shared = reusable(options)
+        if isinstance(self._transport, LocalTransport):
+            concurrency = 1  # waiting for its turn is no part of an image's time
 
         def outcome(image: bytes | Path | RawImage) -> Analysis | RiskmaskError:
             try:

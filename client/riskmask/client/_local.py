@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -70,25 +70,23 @@ class LocalTransport:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="riskmask-engine")
         self._closed = False
 
-    def analyze(
-        self, request: pb.AnalyzeRequest, timeout: float, job: Job | None = None
-    ) -> pb.AnalyzeResponse:
+    def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The engine's answer for one image."""
-        job = job or self.new_job(timeout)
-        try:
-            return self._within(partial(self._calls.analyze, self._engine, request, job), timeout)
-        finally:
-            job.abandon()  # a thread that still works for it stops at its next tile
+        job = self.new_job(timeout)
+        return _waited(self.start_analysis(request, job), job, timeout)
 
-    def verify(
-        self, request: pb.VerifyRequest, timeout: float, job: Job | None = None
-    ) -> pb.VerifyResponse:
+    def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
         """The verifier's answer for one pair of images."""
-        job = job or self.new_job(timeout)
-        try:
-            return self._within(partial(self._calls.verify, self._verifier, request, job), timeout)
-        finally:
-            job.abandon()
+        job = self.new_job(timeout)
+        return _waited(self.start_verification(request, job), job, timeout)
+
+    def start_analysis(self, request: pb.AnalyzeRequest, job: Job) -> Future[pb.AnalyzeResponse]:
+        """The answer that will be there when those before it are."""
+        return self._start(partial(self._calls.analyze, self._engine, request, job))
+
+    def start_verification(self, request: pb.VerifyRequest, job: Job) -> Future[pb.VerifyResponse]:
+        """The same of a verification."""
+        return self._start(partial(self._calls.verify, self._verifier, request, job))
 
     def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the engine can do."""
@@ -103,19 +101,10 @@ class LocalTransport:
         self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _within(self, call: Callable[[], T], timeout: float) -> T:
+    def _start(self, call: Callable[[], T]) -> Future[T]:
         try:
-            future = self._pool.submit(self._translated, call)
+            return self._pool.submit(self._translated, call)
         except RuntimeError:
-            raise closed() from None
-        try:
-            return future.result(timeout)
-        except TimeoutError:
-            future.cancel()
-            raise DeadlineExceeded(
-                "DEADLINE_EXCEEDED", f"no answer within {timeout:g} s; allow more with timeout="
-            ) from None
-        except CancelledError:
             raise closed() from None
 
     def _translated(self, call: Callable[[], T]) -> T:
@@ -126,6 +115,24 @@ class LocalTransport:
             if status.reason == "INTERNAL":  # what a server would write in its log
                 status.message = f"the engine failed: {type(error).__name__}: {error}"
             raise from_status(status) from error
+
+
+def _waited(future: Future[T], job: Job, timeout: float) -> T:
+    try:
+        return future.result(timeout)
+    except TimeoutError:
+        raise _late(timeout) from None
+    except CancelledError:
+        raise closed() from None
+    finally:
+        future.cancel()
+        job.abandon()  # a thread that still works for it stops at its next tile
+
+
+def _late(timeout: float) -> DeadlineExceeded:
+    return DeadlineExceeded(
+        "DEADLINE_EXCEEDED", f"no answer within {timeout:g} s; allow more with timeout="
+    )
 
 
 class AsyncLocalTransport:
@@ -143,18 +150,12 @@ class AsyncLocalTransport:
     async def analyze(self, request: pb.AnalyzeRequest, timeout: float) -> pb.AnalyzeResponse:
         """The engine's answer for one image."""
         job = self._transport.new_job(timeout)
-        try:
-            return await asyncio.to_thread(self._transport.analyze, request, timeout, job)
-        finally:
-            job.abandon()  # who cancels this call must not keep the engine from others
+        return await _awaited(self._transport.start_analysis(request, job), job, timeout)
 
     async def verify(self, request: pb.VerifyRequest, timeout: float) -> pb.VerifyResponse:
         """The verifier's answer for one pair of images."""
         job = self._transport.new_job(timeout)
-        try:
-            return await asyncio.to_thread(self._transport.verify, request, timeout, job)
-        finally:
-            job.abandon()
+        return await _awaited(self._transport.start_verification(request, job), job, timeout)
 
     async def server_info(self, timeout: float) -> pb.GetServerInfoResponse:
         """What the engine can do."""
@@ -163,3 +164,18 @@ class AsyncLocalTransport:
     async def close(self) -> None:
         """Waits for the analysis that runs; drops those that wait."""
         await asyncio.to_thread(self._transport.close)
+
+
+async def _awaited(future: Future[T], job: Job, timeout: float) -> T:
+    """:func:`_waited` without a thread that waits, so that no number of calls makes one late."""
+    answer = asyncio.wrap_future(future)
+    try:
+        await asyncio.wait([answer], timeout=timeout)
+        if not answer.done():
+            raise _late(timeout)
+        if answer.cancelled():
+            raise closed()
+        return answer.result()
+    finally:
+        answer.cancel()
+        job.abandon()  # who cancels this call must not keep the engine from others

@@ -7,12 +7,13 @@ from typing import Final
 from google.protobuf.message import Message
 
 from riskmask.server.engine.decode import Limits
-from riskmask.server.engine.errors import ImageTooLargeError
+from riskmask.server.engine.errors import ImageTooLargeError, InvalidImageError
 from riskmask.server.errors import MessageTooLarge
 from riskmask.v1 import riskmask_pb2 as pb
 
 # Names, regions and unknown fields: what gRPC allows a whole message unless told otherwise.
 MOST_BESIDE_IMAGES: Final = 4 << 20
+MOST_PLANES: Final = 3  # of any pixel format
 
 
 def size_of(*images: pb.Image) -> int:
@@ -32,17 +33,24 @@ def check_size(request: Message, limits: Limits, **images: pb.Image) -> None:
 
     Raises:
         ImageTooLargeError: one of the images.
-        MessageTooLarge: everything beside the images.
+        InvalidImageError: one has more planes than any pixel format.
+        MessageTooLarge: everything beside the images' bytes.
     """
+    beside = request.ByteSize()
     for name, image in images.items():
+        count = len(image.raw.planes)
+        if count > MOST_PLANES:
+            raise InvalidImageError(
+                f"{name}.raw has {count} planes, no pixel format has more than {MOST_PLANES}"
+            )
+        size = len(image.encoded) + sum(len(plane.data) for plane in image.raw.planes)
         try:
-            planes = sum(len(plane.data) for plane in image.raw.planes)
-            limits.check_bytes(len(image.encoded) + planes)
+            limits.check_bytes(size)
         except ImageTooLargeError as error:
             if len(images) == 1:
                 raise
             raise ImageTooLargeError(f"{name}: {error}") from None
-    beside = request.ByteSize() - size_of(*images.values())
+        beside -= size
     if beside > MOST_BESIDE_IMAGES:
         raise MessageTooLarge(
             f"the request has {beside} bytes beside its images, at most {MOST_BESIDE_IMAGES} are "

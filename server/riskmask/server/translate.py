@@ -27,8 +27,8 @@ def to_request(message: pb.AnalyzeRequest) -> values.AnalysisRequest:
         image=defaults.image,
         codec=message.codec or defaults.codec,
         target=to_target(message.target),
-        hint_formats=tuple(message.hint_formats),
-        masks=tuple(to_mask(number) for number in message.masks),
+        hint_formats=tuple(dict.fromkeys(message.hint_formats)),
+        masks=tuple(to_mask(number) for number in dict.fromkeys(message.masks)),
         policy=to_policy(message.policy),
     )
 

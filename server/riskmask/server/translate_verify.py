@@ -7,6 +7,7 @@ from typing import Any, Final
 from riskmask.server.errors import InvalidRequest
 from riskmask.server.translate import from_facts, to_image
 from riskmask.server.verification import values
+from riskmask.server.verification.known_regions import check_box, check_corners, check_number
 from riskmask.server.verification.parts import STRIDE
 from riskmask.v1 import riskmask_pb2 as pb
 
@@ -28,34 +29,43 @@ def to_verification_request(message: pb.VerifyRequest) -> values.VerificationReq
 
     Raises:
         InvalidRequest: an image is missing, or a name or number is unknown.
+        InvalidRegionError: there are too many regions, or one has no area or too many corners.
     """
+    check_number(len(message.known_regions))  # what is too much is not translated first
     return values.VerificationRequest(
         original=to_image(message.original, "original"),
         reconstruction=to_image(message.reconstruction, "reconstruction"),
         regions=tuple(
-            to_region(region, f"known_regions[{index}]")
-            for index, region in enumerate(message.known_regions)
+            to_region(region, index) for index, region in enumerate(message.known_regions)
         ),
         annotators=tuple(message.annotators),
     )
 
 
-def to_region(message: pb.KnownRegion, field: str) -> values.Region:
+def to_region(message: pb.KnownRegion, index: int) -> values.Region:
     """A known region; a box becomes its four corners.
 
     Raises:
         InvalidRequest: its content is not set or unknown, or neither box nor polygon is set.
+        InvalidRegionError: the box has no area, or the polygon too few or too many corners.
     """
+    field = f"known_regions[{index}]"
     content = _CONTENTS.get(message.content)
     if content is None:
         known = ", ".join(name.upper() for name in _CONTENTS.values())
         raise InvalidRequest(f"{field}.content: {message.content} is none of {known}")
     if not (message.polygon or message.HasField("box")):
         raise InvalidRequest(f"{field}: set `box` or `polygon`")
+    if message.polygon:
+        check_corners(index, len(message.polygon))
+        polygon = tuple((corner.x, corner.y) for corner in message.polygon)
+    else:
+        check_box(index, message.box.width, message.box.height)
+        polygon = _corners(message.box)
     icon = (message.icon.family, message.icon.name) if message.HasField("icon") else None
     return values.Region(
         content=content,
-        polygon=tuple((corner.x, corner.y) for corner in message.polygon) or _corners(message.box),
+        polygon=polygon,
         transcription=message.transcription or None,
         icon=icon,
     )

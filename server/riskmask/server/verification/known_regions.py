@@ -21,6 +21,26 @@ CORNERS: Final = range(3, 257)
 ICON_SIDES: Final = range(4, 257)
 
 
+def check_number(regions: int) -> None:
+    """Raises InvalidRegionError where there are too many."""
+    if regions > MOST:
+        raise InvalidRegionError(
+            f"known_regions: {regions} are given, at most {MOST} are taken; name those that matter"
+        )
+
+
+def check_box(index: int, width: int, height: int) -> None:
+    """Raises InvalidRegionError where the box of a region of this index has no area."""
+    if width < 1 or height < 1:
+        raise _wrong(index, "has no area")
+
+
+def check_corners(index: int, corners: int) -> None:
+    """Raises InvalidRegionError where a region of this index has too few or too many."""
+    if corners not in CORNERS:
+        raise _wrong(index, f"has {corners} corners, from {CORNERS[0]} to {CORNERS[-1]} do")
+
+
 def check_regions(regions: tuple[Region, ...], files: AnnotatorFiles) -> None:
     """What can be told before the image is opened.
 
@@ -28,16 +48,9 @@ def check_regions(regions: tuple[Region, ...], files: AnnotatorFiles) -> None:
         InvalidRegionError: too many regions, or one contradicts itself; names its index.
         AnnotatorMissingError: one names an icon, and icons cannot be compared here.
     """
-    if len(regions) > MOST:
-        raise InvalidRegionError(
-            f"known_regions: {len(regions)} are given, at most {MOST} are taken; name those that "
-            "matter"
-        )
+    check_number(len(regions))
     for index, region in enumerate(regions):
-        if len(region.polygon) not in CORNERS:
-            raise _wrong(
-                index, f"has {len(region.polygon)} corners, from {CORNERS[0]} to {CORNERS[-1]} do"
-            )
+        check_corners(index, len(region.polygon))
         if region.icon is not None:
             if region.content != "symbol":
                 raise _wrong(index, f"names an icon and is {region.content}; an icon is a symbol")
