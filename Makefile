@@ -15,6 +15,8 @@ REQUIREMENTS := pyproject.toml constraints.txt
 JOBS ?= 2
 # Whose labels a detector learns from.
 NEURAL := hyperprior factorized channel-ar hific cdc
+# Whose profiles are about that detector as well.
+CLASSIC := jpeg x264 x265 kvazaar
 # The environment of the demo, and the one of the tests, which holds the demo's.
 DEMO := $(VENV)/demo.stamp
 TEST := $(VENV)/test.stamp
@@ -63,6 +65,8 @@ train: $(TEST) ## make a detector anew by the packaged codecs: labels, training,
 	$(BIN)/python -m riskmask.model.label --out runs/labels $(NEURAL:%=--codec %) \
 	  --annotator text --annotator symbol --annotator face
 	$(BIN)/python -m riskmask.model.label.card runs/labels
+	$(BIN)/python -m riskmask.model.label --out runs/calibration --calibration $(CLASSIC:%=--codec %) \
+	  --annotator text --annotator symbol --annotator face --classic none
 	$(BIN)/python -m riskmask.model.train detector --out runs/detector
 	$(BIN)/python -m riskmask.model.train calibrate --out runs/detector
 	$(BIN)/python -m riskmask.model.train quantise --model runs/detector/detector-*.onnx \
@@ -72,6 +76,9 @@ train: $(TEST) ## make a detector anew by the packaged codecs: labels, training,
 	  $(BIN)/python -m riskmask.model.train codec-profile --codec $$codec || exit 1; done
 	for codec in $(NEURAL); do \
 	  $(BIN)/python -m riskmask.model.train error-calibration --codec $$codec || exit 1; done
+	for codec in $(CLASSIC); do for fit in codec-profile error-calibration; do \
+	  $(BIN)/python -m riskmask.model.train $$fit --codec $$codec --labels runs/calibration || exit 1; \
+	  done; done
 
 clean: ## remove everything that make made (not runs/)
 	rm -rf $(VENV) .venv-proto .venv-proto-buf .venv-node out build dist

@@ -28,7 +28,7 @@ from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.recipe import Recipe
 from riskmask.model.data.shards import LabelsError, merge_shards, read_rows, write_shard
 from riskmask.model.data.training_set import load_examples, load_folders
-from riskmask.model.label.__main__ import codec_identities
+from riskmask.model.label.__main__ import codec_identities, run
 from riskmask.model.label.job import Job, plan
 from riskmask.model.label.worker import Share, Worker
 
@@ -266,8 +266,28 @@ def test_of_several_folders_those_without_a_codec_are_passed_over(
     assert len(load_folders(folders, codecs=["jpeg"])) == SIGNS + 1
     both = load_folders(folders)
     assert [example.others for example in both] == [()] * (SIGNS + 1)  # the first folder's alone
-    with pytest.raises(LabelsError, match=r"no labels of cdc; .* has no labels of cdc"):
-        load_folders(folders, codecs=["cdc"])
+    with pytest.raises(LabelsError, match="no folder has labels of cdc; labelled are hyperprior"):
+        load_folders(folders, codecs=["jpeg", "cdc"])
+
+
+def test_without_typefaces_nothing_is_begun(job: Job, tmp_path: Path) -> None:
+    """Every scene would fail, and the folder would be one of labels without typefaces for good."""
+    wrong = replace(job, fonts=(tmp_path / "turetype",), scenes=range(2), out=tmp_path / "labels")
+    with pytest.raises(LabelsError, match="--fonts"):
+        run(wrong, 1, None)
+    assert not wrong.out.exists()
+
+
+def test_without_photographs_no_scene_is_begun(
+    job: Job, corpus_folder: Path, tmp_path: Path
+) -> None:
+    signs = json.loads((corpus_folder / "annotations.json").read_text(encoding="utf-8"))
+    signs["images"] = [image for image in signs["images"] if image["category"] == "text"]
+    (tmp_path / "annotations.json").write_text(json.dumps(signs), encoding="utf-8")
+    bare = replace(job, corpus=tmp_path, scenes=range(2), out=tmp_path / "labels")
+    with pytest.raises(LabelsError, match="no photograph of the train side"):
+        run(bare, 1, None)
+    assert not bare.out.exists()
 
 
 def test_nothing_is_learnt_from_the_held_out_side(undisturbed: Path, tmp_path: Path) -> None:

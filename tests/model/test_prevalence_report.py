@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from PIL import Image, ImageDraw
 
 from riskmask.model.codecs.base import Codec
 from riskmask.model.data.label_rows import ClassicVerdict, LabelFinding, LabelRow, Place
+from riskmask.model.data.picture_hash import picture_hash
+from riskmask.model.data.picture_store import keep_picture
 from riskmask.model.data.planes import LabelMap
 from riskmask.model.data.shards import write_shard
 from riskmask.model.prevalence.answers import (
@@ -288,3 +291,22 @@ def test_folders_that_share_a_picture_are_not_one_report(tmp_path: Path) -> None
     assert done.returncode == 2
     assert "two holds pictures of another folder too, such as page-000001" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_picture_that_one_codec_could_not_read_is_still_shown(tmp_path: Path) -> None:
+    key, image = "page-000001", _picture("page-000001")
+    labelled = replace(_row(key, "hyperprior", ()), image_sha256=picture_hash(image))
+    failed = LabelRow(key=key, codec="jpeg", codec_sha256="0" * 64, error="OSError: cut short")
+    write_shard(tmp_path, [labelled, failed])
+    keep_picture(tmp_path, key, image)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "riskmask.model.prevalence"),
+            *("--labels", str(tmp_path), "--out", str(tmp_path / "out")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "index.html").exists()

@@ -48,7 +48,7 @@ class Lines(Generic[Entry]):
             if whole != text:
                 with replacing(path) as partial:
                     partial.write_bytes(whole)
-            for line in whole.decode("utf-8").splitlines():
+            for line in whole.decode("utf-8").split("\n")[:-1]:
                 entry = read(json.loads(line))
                 self._known[entry.place] = entry
 

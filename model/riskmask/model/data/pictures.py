@@ -161,15 +161,15 @@ class Pictures:
 
     @cached_property
     def _scenes(self) -> SceneRenderer:
-        return SceneRenderer(self._grounds, self.fonts, self._icons)
+        return SceneRenderer(self.grounds, self.fonts, self._icons)
 
     @cached_property
     def _pages(self) -> SceneRenderer:
-        return SceneRenderer(self._grounds, self.fonts, self._icons, PAGE_SIDE, PAGES)
+        return SceneRenderer(self.grounds, self.fonts, self._icons, PAGE_SIDE, PAGES)
 
     @cached_property
     def _isoluminant(self) -> SceneRenderer:
-        return SceneRenderer(self._grounds, self.fonts, self._icons, style=ISOLUMINANT)
+        return SceneRenderer(self.grounds, self.fonts, self._icons, style=ISOLUMINANT)
 
     @cached_property
     def _symbols(self) -> SceneRenderer:
@@ -178,7 +178,7 @@ class Pictures:
                 f"symbol scenes need further families of icons of the {self._side} side; name a "
                 f"folder of them with --icons or {ICONS}"
             )
-        return SceneRenderer(self._grounds, self.fonts, self._further, style=SYMBOLS)
+        return SceneRenderer(self.grounds, self.fonts, self._further, style=SYMBOLS)
 
     @cached_property
     def _further(self) -> GlyphBank:
@@ -209,6 +209,7 @@ class Pictures:
                 return self._scenes.render
 
     @cached_property
-    def _grounds(self) -> list[Path]:
+    def grounds(self) -> list[Path]:
+        """The photographs behind scenes and pages."""
         found = self._corpus.select(self._side, categories=("photo",), permissive=self._permissive)
         return [image.path for image in found]

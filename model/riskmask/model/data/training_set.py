@@ -20,7 +20,7 @@ from riskmask.model.data.picture_store import PictureStore
 from riskmask.model.data.pictures import is_for_calibration
 from riskmask.model.data.planes import CONTENTS, STRIDE, LabelMap, rasterise
 from riskmask.model.data.recipe import check_side
-from riskmask.model.data.shards import LabelsError, read_rows
+from riskmask.model.data.shards import LabelsError, finished, read_rows
 
 REFERENCE = "hyperprior"  # the codec whose labels stand for a picture where one must
 CELL = 16  # the codec's grid; crops stay aligned to it
@@ -142,10 +142,17 @@ def load_folders(
     For all that learns or is fitted, so none may be of the held-out side.
 
     Raises:
-        LabelsError: a folder is of the held-out side; as there; that there are none of these
-            codecs, only where no folder has any.
+        LabelsError: a folder is of the held-out side; as there; one of these codecs is in none of
+            the folders.
     """
     found: dict[str, Example] = {}
+    labelled = {codec for folder in folders for _, codec in finished(folder)}
+    unknown = sorted(set(codecs or ()) - labelled)
+    if labelled and unknown:
+        raise NotLabelledError(
+            f"no folder has labels of {', '.join(unknown)}; labelled are "
+            f"{', '.join(sorted(labelled))}"
+        )
     missing = []
     for folder in folders:
         check_side(folder)

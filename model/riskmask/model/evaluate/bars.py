@@ -24,7 +24,7 @@ class Bar:
         value: NaN where it is not defined, as the rank of a map that is the same everywhere; then
             it is missed.
         interval: 95% bootstrap interval over images, NaN where there is none.
-        met: None where fewer than 200 regions, or nothing, stand behind the figure.
+        met: None where fewer than 200 regions of the sort were judged, or nothing stands behind it.
     """
 
     name: str
@@ -110,7 +110,7 @@ def _recall(group: Group) -> Iterator[Bar]:
             figure = low.recall[_own(low)]
             yield Bar(
                 f"recall of {name} within twice the area, least of the contested levels "
-                f"({low.level})",
+                f"({low.level}, {low.changed} changed)",
                 f"at least {wanted:.2f}",
                 figure.value,
                 figure.interval,

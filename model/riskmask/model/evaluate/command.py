@@ -112,6 +112,7 @@ def _measure(
 ) -> tuple[CodecReport, list[Section]]:
     """One codec's figures, and what the HTML page shows of them."""
     from riskmask.model.codecs import CODECS
+    from riskmask.model.data.shards import LabelsError
     from riskmask.model.evaluate.groups import measure_group
     from riskmask.model.evaluate.page import make_section
     from riskmask.model.evaluate.rates import measure_rates
@@ -120,6 +121,11 @@ def _measure(
     from riskmask.model.evaluate.subject import KINDS, is_judged
 
     judged = [example for example in examples if is_judged(example)]
+    if not judged:
+        raise LabelsError(
+            f"no region of the pictures that {profile.name} labels was judged; label pictures with "
+            "text, symbols or faces"
+        )
     every = measure_group("all pictures", judged, book.scores(judged, profile))
     groups, sections = [], []
     for kind in KINDS:

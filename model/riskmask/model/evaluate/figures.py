@@ -61,7 +61,10 @@ def _lines(group: Group) -> Iterator[tuple[object, object, str, str, float, floa
         for method, value in part.precision.items():
             yield *at, f"region AP of {part.name}", method, value, none, none
         for method, figure in part.recall.items():
-            yield *at, f"recall of {part.name}", method, figure.value, *figure.interval
+            yield (
+                *(part.level, part.changed, f"recall of {part.name}", method),
+                *(figure.value, *figure.interval),
+            )
     safety = group.safety
     first = next(iter(group.rows[0].pixel))
     for name, figure in (

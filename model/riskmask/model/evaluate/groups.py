@@ -22,7 +22,7 @@ from riskmask.model.evaluate.safety import Figure, Safety, measure_safety
 
 BLOCK_SIDES = (16, 64)
 SMALL = 0.004  # share of the picture under which a region is small
-FEWEST = 200  # regions that a figure must rest on to be held against a bar
+FEWEST = 200  # judged regions that a figure needs to be held against a bar
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from riskmask.model.runtime.cpus import available_cpus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from riskmask.model.data.pictures import Pictures
     from riskmask.model.label.job import Job
 
 NONE = "none"  # no differential verdict
@@ -159,13 +160,15 @@ def run(job: Job, workers: int, address: str | None) -> Counter[str]:
         address: of a Ray cluster; None for this machine alone.
 
     Raises:
-        LabelsError: the folder holds labels that do not belong to this run.
+        LabelsError: the folder holds labels that do not belong to this run, or there is nothing to
+            draw scenes, pages or forms with.
     """
     from riskmask.model.data.shards import clear_partial, merge_shards
     from riskmask.model.label.cluster import hand_out, ray_running
     from riskmask.model.label.job import plan
 
     pictures = job.pictures()
+    _check_drawable(job, pictures)
     identities = codec_identities(job.codecs)
     job.out.mkdir(parents=True, exist_ok=True)
     clear_partial(job.out)
@@ -191,6 +194,22 @@ def run(job: Job, workers: int, address: str | None) -> Counter[str]:
                 progress.update(sum(share.values()))
     merge_shards(job.out)
     return counts
+
+
+def _check_drawable(job: Job, pictures: Pictures) -> None:
+    """Raise LabelsError where every drawn picture would fail; corpus images may, one by one."""
+    from riskmask.model.data.shards import LabelsError
+
+    on_photographs = bool(job.scenes or job.pages or job.symbols or job.isoluminant)
+    if (on_photographs or job.forms) and not pictures.fonts:
+        raise LabelsError(
+            f"the folders of typefaces hold none of the {job.side} side; name others with --fonts"
+        )
+    if on_photographs and not pictures.grounds:
+        raise LabelsError(
+            f"the corpus has no photograph of the {job.side} side to draw on; leave out "
+            "--permissive, or draw no scenes and pages"
+        )
 
 
 def codec_identities(names: Sequence[str]) -> Mapping[str, str]:

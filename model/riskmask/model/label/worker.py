@@ -15,6 +15,7 @@ from riskmask.model.annotators import ANNOTATORS, Annotator, GlyphBank
 from riskmask.model.codecs import CODECS, classic_codec, packaged_hyperprior
 from riskmask.model.codecs.base import Codec
 from riskmask.model.codecs.hyperprior import Hyperprior
+from riskmask.model.corpus import CorpusNotFoundError
 from riskmask.model.data.items import Picture
 from riskmask.model.data.label_rows import LabelRow
 from riskmask.model.data.picture_hash import picture_hash
@@ -105,6 +106,8 @@ class Worker:
     def _make(self, key: str) -> Picture | str:
         try:
             picture = self._pictures.make(key)
+        except CorpusNotFoundError:
+            raise  # no picture can be made; an OSError by name alone
         except UNREADABLE as error:
             # No path of this machine goes into the data set.
             words = str(error).replace(f"{self._job.corpus}{os.sep}", "")

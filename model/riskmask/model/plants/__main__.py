@@ -63,7 +63,7 @@ def main(
         measure_near_lossless,
     )
     from riskmask.model.plants.reconstructions import measure_reconstructions
-    from riskmask.model.plants.report import Report, write_markdown
+    from riskmask.model.plants.report import DLIB, Report, write_markdown
     from riskmask.model.plants.score import outcome_of
     from riskmask.model.plants.sources import corpus_sources, folder_sources
 
@@ -99,13 +99,12 @@ def main(
         picked = evenly_picked(of, count)
         return corpus_pictures(picked, largest), len(picked)
 
+    one_side = tuple(found.select(which)) if found is not None else ()
     measured = None
     if near_lossless:
-        everything = found.images if found is not None else ()
-        measured = measure_near_lossless(*pictures(everything, near_lossless), annotators)
+        measured = measure_near_lossless(*pictures(one_side, near_lossless), annotators)
     rows = None
     if reconstructions:
-        one_side = tuple(found.select(which)) if found is not None else ()
         neural, classic = Hyperprior.load(packaged_hyperprior()), classic_codec("jpeg")
         some = pictures(one_side, reconstructions)
         rows = measure_reconstructions(*some, annotators, neural, classic)
@@ -115,7 +114,7 @@ def main(
         f"--near-lossless {near_lossless} --reconstructions {reconstructions} --seed {seed} "
         f"--largest {largest}",
         sources=sources.name,
-        detector="YuNet" if detector else "dlib's frontal detector",
+        detector="YuNet" if detector else DLIB,
         outcomes=outcomes,
         near_lossless=measured,
         reconstructions=rows,

@@ -13,6 +13,11 @@ from riskmask.model.plants.reconstructions import LEVELS, Row
 from riskmask.model.plants.score import Outcome, Share, score
 from riskmask.model.whole_file import write_whole
 
+DLIB = "dlib's frontal detector"
+LABELS_ASK = {
+    True: "Labels ask the same.",
+    False: f"Labels ask another one, {DLIB}.",
+}
 KINDS = ("amplitude", "geometry", "shape")
 # Recall and precision that an annotator must reach; the right kind on as many of the plants found.
 BARS: Mapping[str, tuple[float, float]] = {
@@ -66,8 +71,8 @@ def write_markdown(report: Report, out: Path) -> None:
         "findings beside them and on harmless pairs; what it says of other annotators' plants does",
         "not count. Kind: right on plants found. In brackets the 95% interval (Wilson).",
         "Plants for faces are made in those that the detector confirms in the untouched picture,",
-        f"from {SMALLEST} pixels on: the same that are judged in corpus pictures. The annotator",
-        "asks the same detector, so a face that it overlooks counts nowhere.",
+        f"from {SMALLEST} pixels on. The annotator asks the same detector, so a face that it",
+        f"overlooks counts nowhere. {LABELS_ASK[report.detector == DLIB]}",
         "",
         "| annotator | plants | recall | precision | kind right | bars |",
         "|---|---|---|---|---|---|",

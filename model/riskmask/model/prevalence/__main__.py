@@ -61,7 +61,8 @@ def _report(
     made: dict[str, tuple[PictureStore, str]] = {}
     for folder in labels:
         store = PictureStore(folder, corpus, fonts)
-        of_folder = {row.key: row.image_sha256 for row in read_rows(folder, planes=False)}
+        rows = read_rows(folder, planes=False)
+        of_folder = {row.key: row.image_sha256 for row in rows if row.error is None}
         twice = made.keys() & of_folder
         if twice:
             raise LabelsError(
