@@ -104,11 +104,41 @@ def test_pairs_are_shown_at_equal_bytes_alone() -> None:
     assert [each.plain.picture for each in contrasts(trials, 1.0)] == ["a"]
 
 
-def test_a_size_that_was_not_reached_is_the_reason() -> None:
+@pytest.mark.parametrize("method", [UNIFORM, RISKMASK])
+def test_a_size_that_was_not_reached_is_the_reason(method: str) -> None:
     by_method = {t.method: t for t in all_methods("a")}
     assert why_not_compared(by_method) is None
-    failed = replace(by_method[RISKMASK], size_bytes=None, error="too small")
-    assert why_not_compared({**by_method, RISKMASK: failed}) == "riskmask: size not reached"
+    missed = replace(by_method[method], size_bytes=None, error="too small")
+    assert why_not_compared({**by_method, method: missed}) == f"{method}: size not reached"
+    failed = replace(missed, error="out of memory", failed=True)
+    assert why_not_compared({**by_method, method: failed}) == f"{method}: the encoder failed"
+
+
+def test_a_part_that_few_pictures_have_is_counted(tmp_path: Path) -> None:
+    """One picture of two has a region at risk: its PSNR is not taken for that of both."""
+    at_risk = [
+        replace(t, fidelity={**t.fidelity, "risk": (28.0, 0.8)})
+        for t in all_methods("a")
+        if t.fidelity is not None
+    ]
+    [found] = summarise([*at_risk, *all_methods("b")])
+    assert found.outcomes[0].having == {"known": 2, "risk": 1, "rest": 2}
+    write_table(Made("a command", [], 2, {}, {}), [found], {}, [], tmp_path / "table.md")
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "| 28.0 (1) | 30.0 | 34.0 |" in text
+    assert "No face" not in text
+
+
+def test_the_table_says_that_no_face_was_judged(tmp_path: Path) -> None:
+    faceless = [
+        replace(t, judgement=replace(t.judgement, faces=0, changed_faces=0))
+        for t in all_methods("a")
+        if t.judgement is not None
+    ]
+    write_table(
+        Made("a command", [], 1, {}, {}), summarise(faceless), {}, [], tmp_path / "table.md"
+    )
+    assert "No face of these pictures" in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 
 def test_the_table_has_a_row_for_each_method_and_says_what_was_left_out(

@@ -15,7 +15,8 @@ from riskmask.server.closed_loop.witnesses import Judgement
 
 SAID = Judgement(5, 2, 3, 1, 0, 0, 1, 0, 0.02, {4: 2})
 TRIAL = Trial(
-    *("a", "tests", "x265", 0.7, "riskmask", 1000, 990, "crf 40", "ENCODE", None, "a.mp4"),
+    *("a", "tests", "x265", 0.7, "riskmask", 1000, 990, "crf 40", "ENCODE"),
+    file="a.mp4",
     judgement=SAID,
     fidelity={"known": (30.5, 0.9)},
 )
@@ -36,6 +37,12 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert again.trials.all() == [TRIAL, failed]
     assert again.trials.get("a", "x265", "1", "riskmask") is None
     assert again.kept("a.mp4") == b"stream"
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\r", "\x0b"])
+def test_a_name_may_hold_what_ends_a_line_elsewhere(end: str, tmp_path: Path) -> None:
+    Run(tmp_path, {}).looks.add(Look(f"a{end}b", 5, 0.1))
+    assert Run(tmp_path, {}).looks.all() == [Look(f"a{end}b", 5, 0.1)]
 
 
 def test_a_line_that_was_cut_off_is_done_again(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -119,6 +121,14 @@ def test_a_hint_makes_no_size_unreachable_for_x265(portrait: Pixels) -> None:
         encoder.encode(portrait, 200, None, ".mp4")
     smallest = caught.value.smallest
     assert len(encoder.encode(portrait, smallest, b"", ".mp4").data) <= smallest
+
+
+@pytest.mark.parametrize("name", ["x264", "x265"])
+def test_more_bytes_than_a_picture_needs_give_a_common_profile(name: str, portrait: Pixels) -> None:
+    """At CRF 0 x264 codes without loss, in a profile that few decoders read."""
+    encoded = find_encoder(name).encode(portrait, 10_000_000, None, ".mp4")
+    with av.open(BytesIO(encoded.data)) as opened:
+        assert opened.streams.video[0].profile == {"x264": "High", "x265": "Main"}[name]
 
 
 def test_an_unknown_encoder_is_refused_with_the_known_ones() -> None:

@@ -37,6 +37,7 @@ class Outcome:
             there are none.
         landmark_error: over the distance between the eyes, mean over pictures.
         psnr, ssim: mean over pictures, by part.
+        having: by part, how many pictures have it.
         cut: relative cut of the words lost against uniform coding; likewise of all the damage.
         damage_cut: of words, symbols and faces together.
         gain: dB against uniform coding, mean over pictures, by part.
@@ -50,6 +51,7 @@ class Outcome:
     landmark_error: float
     psnr: Mapping[str, float]
     ssim: Mapping[str, float]
+    having: Mapping[str, int]
     cut: Estimate
     damage_cut: Estimate
     gain: Mapping[str, Estimate]
@@ -147,12 +149,11 @@ def why_not_compared(
     if set(by_method) != set(methods):
         return "not finished"
     plain = by_method[UNIFORM].size_bytes
-    if plain is None:
-        return "uniform: size not reached"
-    for method in methods:
+    for method in (UNIFORM, *methods):
         reached = by_method[method].size_bytes
-        if reached is None:
-            return f"{method}: size not reached"
+        if plain is None or reached is None:
+            failed = by_method[method].failed
+            return f"{method}: {'the encoder failed' if failed else 'size not reached'}"
         if abs(reached - plain) > EQUAL * plain:
             return f"{method}: bytes differ by more than {EQUAL:.0%}"
     return None
@@ -242,6 +243,7 @@ def _outcome(method: str, column: _Column, plain: _Column) -> Outcome:
         landmark_error=_mean(column.landmarks),
         psnr={part: _mean(values) for part, values in column.psnr.items()},
         ssim={part: _mean(values) for part, values in column.ssim.items()},
+        having={part: int((~np.isnan(values)).sum()) for part, values in column.psnr.items()},
         cut=cut(column.lost, plain.lost),
         damage_cut=cut(column.damaged, plain.damaged),
         gain={part: gain(part) for part in column.psnr},

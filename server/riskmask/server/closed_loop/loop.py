@@ -13,19 +13,30 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from riskmask.model import annotators as judges
-from riskmask.model import codecs, encoders
+from riskmask.model import codecs, encoders, runtime
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
 from riskmask.model.data.items import SCENES
 from riskmask.model.data.picture_store import labelled_pictures
 from riskmask.model.data.pictures import Pictures
+from riskmask.model.label import faces
 from riskmask.model.runs import code_hash, file_hash, text_hash
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server import engine
-from riskmask.server.closed_loop import coding, fidelity, maps, sizes, witnesses, words
+from riskmask.server.closed_loop import (
+    allocation,
+    coding,
+    fidelity,
+    maps,
+    sizes,
+    witnesses,
+    words,
+)
+from riskmask.server.closed_loop import pictures as cutting
+from riskmask.server.closed_loop import run as trying
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.figures import hindsights, summarise
 from riskmask.server.closed_loop.maps import scorers
@@ -44,7 +55,10 @@ from riskmask.server.closed_loop.witnesses import Witnesses
 from riskmask.server.engine.values import Policy
 
 SHOWN_BEST, SHOWN_WORST = 8, 4  # pairs of a target on the page
-MEASURING = (codecs, encoders, coding, fidelity, maps, sizes, witnesses, words)
+MEASURING = (
+    *(codecs, encoders, runtime, faces),
+    *(allocation, coding, fidelity, maps, sizes, cutting, trying, witnesses, words),
+)
 LIBRARIES = ("av", "dlib-bin", "imageio-ffmpeg", "jpeglib", "pytesseract", "scikit-image")
 
 

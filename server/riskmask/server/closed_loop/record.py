@@ -65,6 +65,7 @@ class Trial:
         quality: in the encoder's own words.
         decision: the engine's; None of uniform coding.
         error: why there is no file.
+        failed: whether that is the encoder's failure, and not a size that it does not reach.
         file: its name in the folder ``files``.
         judgement: of the decoded picture.
         fidelity: PSNR in dB and SSIM, by part: ``known`` regions, riskmask's ``risk`` regions at
@@ -81,6 +82,7 @@ class Trial:
     quality: str | None = None
     decision: str | None = None
     error: str | None = None
+    failed: bool = False
     file: str | None = None
     judgement: Judgement | None = None
     fidelity: Mapping[str, tuple[float, float]] | None = None

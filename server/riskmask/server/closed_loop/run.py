@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.encoders.base import Encoded
-from riskmask.model.encoders.errors import EncoderFailedError, UnreachableSizeError
+from riskmask.model.encoders.errors import (
+    EncoderError,
+    EncoderFailedError,
+    UnreachableSizeError,
+)
+from riskmask.model.runtime.components import find_components
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.closed_loop.allocation import Allocator, Hinted
@@ -140,9 +145,9 @@ class _Subject:
             yield len(methods)
             return
         plain = self._encoded(coder, size_bytes, None)
-        asked = size_bytes if isinstance(plain, str) else len(plain.data)
+        asked = len(plain.data) if isinstance(plain, Encoded) else size_bytes
         hinted = self._hinted(RISKMASK, coder, asked, plain)
-        at_risk = hinted.risk >= np.float32(self._bench.policy.threshold)
+        at_risk = self._regions(hinted.risk)
         for method in methods:
             if self._run.trials.get(key, coder.target, f"{factor:g}", method) is None:
                 self._run.trials.add(self._trial(coder, factor, method, asked, plain, at_risk))
@@ -154,7 +159,7 @@ class _Subject:
         factor: float,
         method: str,
         asked: int,
-        plain: Encoded | str,
+        plain: Encoded | EncoderError,
         at_risk: NDArray[np.bool_],
     ) -> Trial:
         specimen = self._specimen
@@ -165,8 +170,9 @@ class _Subject:
             hinted = self._hinted(method, coder, asked, plain, lines)
             trial = replace(trial, decision=hinted.decision)
             encoded = self._encoded(coder, asked, hinted.hint)
-        if isinstance(encoded, str):
-            return replace(trial, error=encoded)
+        if isinstance(encoded, EncoderError):
+            failed = isinstance(encoded, EncoderFailedError)
+            return replace(trial, error=str(encoded), failed=failed)
         name = f"{specimen.key}-{coder.target}-{factor:g}-{method}{coder.suffix}"
         self._run.keep(name, encoded.data)
         decoded = self._decoded(coder, encoded.data)
@@ -189,10 +195,10 @@ class _Subject:
         method: str,
         coder: Coder,
         asked: int,
-        plain: Encoded | str,
+        plain: Encoded | EncoderError,
         lines: Lines | None = None,
     ) -> Hinted:
-        setting = None if isinstance(plain, str) else plain.setting
+        setting = plain.setting if isinstance(plain, Encoded) else None
         return self._allocator.hint(method, coder.target, coder.hint_format, asked, setting, lines)
 
     def _lines(self, coder: Coder, factor: float) -> Lines:
@@ -204,12 +210,19 @@ class _Subject:
             lost = frozenset(plain.judgement.lost_by_region)
         return Lines(cells_of(self._specimen, lost), cells_of(self._specimen, counted - lost))
 
-    def _encoded(self, coder: Coder, size_bytes: int, hint: bytes | None) -> Encoded | str:
+    def _regions(self, risk: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """The cells of the regions that riskmask would list."""
+        height, width = self._image.shape[:2]
+        policy = self._bench.policy
+        found = find_components(risk, policy.threshold, policy.smallest_region, width, height)
+        return found.labels >= 0
+
+    def _encoded(self, coder: Coder, size_bytes: int, hint: bytes | None) -> Encoded | EncoderError:
         """A file, or why there is none."""
         try:
             return coder.encode(self._image, size_bytes, hint)
         except (UnreachableSizeError, EncoderFailedError) as error:
-            return str(error)
+            return error
 
     def _decoded(self, coder: Coder, data: bytes) -> NDArray[np.uint8]:
         return coder.decode(data, self._image.shape[0], self._image.shape[1])

@@ -13,7 +13,7 @@ from typing import Any, cast
 from tqdm import tqdm
 
 from riskmask.model import annotators as judges
-from riskmask.model import codecs, encoders
+from riskmask.model import codecs, encoders, runtime
 from riskmask.model.annotators.base import RegionAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
@@ -21,6 +21,7 @@ from riskmask.model.corpus import Corpus
 from riskmask.model.data.labelled import Labelled, read_labelled
 from riskmask.model.data.picture_store import labelled_pictures
 from riskmask.model.data.pictures import Pictures
+from riskmask.model.label import faces, worker
 from riskmask.model.label.worker import make_annotators
 from riskmask.model.levels import ANCHORS
 from riskmask.model.runs import code_hash, text_hash
@@ -32,6 +33,7 @@ from riskmask.server.closed_loop import coding as files
 from riskmask.server.closed_loop import pictures as specimens
 from riskmask.server.closed_loop.coding import Coder
 from riskmask.server.closed_loop.pictures import Candidate, Specimen, make_specimen
+from riskmask.server.decision_bench import answers as asking
 from riskmask.server.decision_bench import coding, jpegs, jury
 from riskmask.server.decision_bench.answers import Answer, Counsel
 from riskmask.server.decision_bench.coding import (
@@ -50,7 +52,10 @@ from riskmask.server.engine.policy import PRESETS
 from riskmask.server.engine.values import Decision, Policy
 
 CONTENTS = ("text", "symbol", "face")
-MEASURING = (codecs, encoders, files, specimens, coding, jpegs, jury)
+MEASURING = (
+    *(codecs, encoders, runtime, faces, worker),
+    *(files, specimens, asking, coding, jpegs, jury),
+)
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,9 @@ when it is really coded so.
   changed, by the annotators that made the labels. Regions that nobody can judge do not count: the
   {unjudged} pictures without a judged region cannot show an error, so figures about errors that
   include them flatter.
-- Uniform coding: the verdicts are those of the labels, made at these levels. Of a region they keep
-  the finest level at which it changes, and whether it becomes another one there: then it counts as
-  wrong at every coarser level too, illegible or not. One that is illegible there counts as harmless
-  at all of them, where the labels do not know better (`grave_level`; older ones do not). A change
-  counts where the next coarser level changes the region too.
+- Uniform coding: the verdicts are those of the labels, made at these levels. A region counts as
+  wrong at the finest level at which it becomes another one (`grave_level`) and at every coarser
+  one, illegible or not. A change counts where the next coarser level changes the region too.
 - Files that are coded anew, with hints or at the safe rate, are judged in the same way, the coarser
   file being one of the bytes of a level less: a region is in error that becomes another one, or
   that changes and is wrong by the labels at some level.
