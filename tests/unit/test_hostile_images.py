@@ -29,6 +29,7 @@ from riskmask.server.engine.errors import (
 )
 
 Pixels = NDArray[np.uint8]
+REPEATS = b"\x21\xff\x0bNETSCAPE2.0"
 CONTAINERS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF")
 
 
@@ -187,6 +188,9 @@ def _crowded(encode: Callable[..., bytes]) -> dict[str, bytes]:
         "GIF extensions": gif[:table] + b"\x21\xfe\0" * million + gif[table:],
         "GIF sub-blocks": gif[:table] + b"\x21\xfe" + b"\1a" * million + b"\0" + gif[table:],
         "GIF padding": gif[:table] + b"\0" * million + gif[table:],
+        # Pillow reads on behind these two, and takes the trailer for a sub-block of 59 bytes
+        "GIF past a trailer": gif[:table] + b"\x21\xf9\0;" + bytes(59) + b"\1a" * million,
+        "GIF past a repeat": gif[:table] + REPEATS + b"\0;" + bytes(59) + b"\1a" * million,
     }
 
 
@@ -240,6 +244,8 @@ def test_scans_of_a_second_picture_do_not_count(encode: Callable[..., bytes]) ->
         "GIF extensions",
         "GIF sub-blocks",
         "GIF padding",
+        "GIF past a trailer",
+        "GIF past a repeat",
     ],
 )
 def test_a_picture_in_a_million_parts_is_refused_before_it_is_opened(
@@ -261,6 +267,64 @@ def test_the_parts_of_a_large_honest_picture_are_not_too_many(
     gif = encode(Image.fromarray(noise).quantize(), "GIF")
     assert len(gif) > 255 * 4000
     assert decode(gif).facts.width == 1024
+
+
+@pytest.mark.parametrize("container", ["PNG", "GIF", "JPEG"])
+@pytest.mark.parametrize("behind", [b"\0", b"\1a"], ids=["zeros", "parts"])
+def test_what_stands_behind_a_picture_does_not_count(
+    container: str, behind: bytes, photograph: Pixels, encode: Callable[..., bytes]
+) -> None:
+    content = encode(photograph, container)
+    expected = decode(content)
+    decoded = decode(content + behind * 300_000)
+    np.testing.assert_array_equal(decoded.pixels, expected.pixels)
+    assert decoded.facts.notes == expected.facts.notes
+
+
+@pytest.mark.parametrize("container", ["PNG", "GIF"])
+def test_neither_does_it_behind_an_animation(
+    container: str, photograph: Pixels, encode: Callable[..., bytes]
+) -> None:
+    first, second = Image.fromarray(photograph), Image.fromarray(photograph[::-1])
+    content = encode(first, container, save_all=True, append_images=[second], loop=0)
+    expected = decode(content)
+    assert expected.facts.notes == ("only the first picture was analysed",)
+    decoded = decode(content + bytes(300_000))
+    np.testing.assert_array_equal(decoded.pixels, expected.pixels)
+    assert decoded.facts.notes == expected.facts.notes
+
+
+def test_an_end_before_the_pixels_is_the_end(encode: Callable[..., bytes]) -> None:
+    png = encode(Image.new("RGB", (8, 8)), "PNG")
+    idat, behind = png.index(b"IDAT") - 4, _chunk(b"prVt", b"") * 20_000
+    with pytest.raises(CorruptImageError):
+        decode(png[:idat] + _chunk(b"IEND", b"") + behind + png[idat:])
+    gif = encode(Image.new("P", (8, 8)), "GIF")
+    table = 13 + (3 << ((gif[10] & 7) + 1))
+    with pytest.raises(CorruptImageError):
+        decode(gif[:table] + b";" + bytes(300_000) + gif[table:])
+
+
+def test_larger_files_may_have_more_parts_of_the_usual_size(encode: Callable[..., bytes]) -> None:
+    picture = encode(Image.new("RGB", (8, 8)), "PNG")
+    idat = picture.index(b"IDAT") - 4
+    usual = _chunk(b"IDAT", bytes(8192))  # as libpng cuts them
+    png = picture[:idat] + usual * 17_000 + picture[idat:]
+    assert len(png) > 134_000_000
+    assert not too_many_parts(png)
+    gif = encode(Image.new("P", (8, 8)), "GIF")
+    table = 13 + (3 << ((gif[10] & 7) + 1))
+    comment = b"\x21\xfe" + (b"\xff" + bytes(255)) * 280_000 + b"\0"
+    assert not too_many_parts(gif[:table] + comment + gif[table:])
+
+
+def test_a_large_part_lets_no_file_have_countless_tiny_ones(encode: Callable[..., bytes]) -> None:
+    picture = encode(Image.new("RGB", (8, 8)), "PNG")
+    idat = picture.index(b"IDAT") - 4
+    large = _chunk(b"prVt", bytes(96 << 20))
+    tiny = _chunk(b"IDAT", b"")
+    assert not too_many_parts(picture[:idat] + large + tiny * 20_000 + picture[idat:])
+    assert too_many_parts(picture[:idat] + large + tiny * 30_000 + picture[idat:])
 
 
 def test_each_limit_has_its_own_sentence(photograph: Pixels, encode: Callable[..., bytes]) -> None:

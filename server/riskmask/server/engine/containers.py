@@ -11,14 +11,17 @@ from collections.abc import Iterator
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNK_OVERHEAD = 12  # length, type and checksum, four bytes each
-# Pillow walks over these one by one, in Python. The usual 8 KiB a chunk make 8,192 of 64 MiB.
+# Pillow walks over these one by one, in Python. The usual 8 KiB a chunk make 8,192 of 64 MiB;
+# larger files may have one for each 4 KiB.
 MOST_CHUNKS = 16_384
+BYTES_PER_CHUNK = 4096
 MOST_SEGMENTS = 16_384
 # A progressive JPEG has ten or so. Each goes over the whole picture, however few bytes it has:
 # 45 ms of 16 million pixels for 33 bytes.
 MOST_SCANS = 100
-# 64 MiB of picture in sub-blocks of 255 bytes.
+# 64 MiB of picture in sub-blocks of 255 bytes, and as many for each byte of larger files.
 MOST_SUB_BLOCKS = 270_000
+BYTES_PER_SUB_BLOCK = 248
 
 # The next marker behind a scan's data, in which 0xFF is followed by 0 or a restart's number.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
@@ -55,18 +58,21 @@ def webp_canvas(content: bytes) -> tuple[int, int] | None:
 
 def too_many_parts(content: bytes) -> bool:
     """Whether a PNG has more chunks, a JPEG more segments or scans, or a GIF more sub-blocks than
-    any honest file of its size limit, which would keep a decoder busy for minutes or hours.
+    any honest file of its size, which would keep a decoder busy for minutes or hours.
 
-    Counts until the pixels of the first picture end, or the limit is passed.
+    Counts until a PNG's IEND, a GIF's trailer or the end of a JPEG's first picture, or the limit
+    is passed. What stands behind them is free.
     """
     if content.startswith(PNG_SIGNATURE):
-        return _exceeds(_png_chunks(content), MOST_CHUNKS)
+        most = max(MOST_CHUNKS, len(content) // BYTES_PER_CHUNK)
+        return _exceeds(_png_chunks(content), most)
     if content.startswith(b"\xff\xd8"):
         return _exceeds(_jpeg_segments(content), MOST_SEGMENTS) or _exceeds(
             _jpeg_scans(content), MOST_SCANS
         )
     if content.startswith((b"GIF87a", b"GIF89a")):
-        return _exceeds(_gif_sub_blocks(content), MOST_SUB_BLOCKS)
+        most = max(MOST_SUB_BLOCKS, len(content) // BYTES_PER_SUB_BLOCK)
+        return _exceeds(_gif_sub_blocks(content), most)
     return False
 
 
@@ -75,10 +81,12 @@ def _exceeds(parts: Iterator[int], limit: int) -> bool:
 
 
 def _png_chunks(content: bytes) -> Iterator[int]:
-    """Where each chunk begins (PNG specification, third edition, section 5.3)."""
+    """Where each chunk begins, up to IEND (PNG specification, third edition, section 5.3)."""
     place = len(PNG_SIGNATURE)
     while place + PNG_CHUNK_OVERHEAD <= len(content):
         yield place
+        if content[place + 4 : place + 8] == b"IEND":
+            return
         place += PNG_CHUNK_OVERHEAD + int.from_bytes(content[place : place + 4], "big")
 
 
@@ -110,12 +118,15 @@ def _jpeg_scans(content: bytes) -> Iterator[int]:
 
 
 def _gif_sub_blocks(content: bytes) -> Iterator[int]:
-    """Where each sub-block begins, of all pictures and extensions (GIF89a, sections 15 to 26)."""
-    place = 13 + _gif_table(content, 10)
-    while place < len(content):
+    """Where each sub-block begins, of all pictures and extensions (GIF89a, sections 15 to 27)."""
+    place, first = 13 + _gif_table(content, 10), True
+    while place < len(content) and content[place] != 0x3B:
+        go_on = False
         if content[place] == 0x21:
+            go_on = _goes_on(content, place, first)
             place += 2
         elif content[place] == 0x2C:
+            first = False
             place += 11 + _gif_table(content, place + 9)
         else:  # Pillow skips what is neither
             yield place
@@ -126,7 +137,24 @@ def _gif_sub_blocks(content: bytes) -> Iterator[int]:
             length = content[place]
             place += 1 + length
             if not length:
-                break
+                if not go_on:
+                    break
+                go_on = False
+
+
+def _goes_on(content: bytes, place: int, first: bool) -> bool:
+    """Whether Pillow reads the extension at this place beyond its end, up to one more empty block.
+
+    It does where the first block is empty, but for comments, and before the first picture where
+    the block behind a NETSCAPE2.0 is. It would miss a trailer there.
+    """
+    label, block = content[place + 1 : place + 2], content[place + 2 : place + 258]
+    if label == b"\xfe" or not block:
+        return False
+    repeats = first and label == b"\xff" and block.startswith(b"NETSCAPE2.0", 1)
+    return not block[0] or (
+        repeats and content[place + 3 + block[0] : place + 4 + block[0]] == b"\0"
+    )
 
 
 def _gif_table(content: bytes, flags_at: int) -> int:

@@ -131,7 +131,7 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     Raises:
         EmptyImageError: no bytes.
         ImageTooLargeError: beyond a limit, or cut into a vast number of parts.
-        UnsupportedFormatError: no accepted container, or samples of 32 bits.
+        UnsupportedFormatError: no accepted container, or samples that are not converted.
         CorruptImageError: truncated or damaged.
     """
     if not content:
@@ -169,7 +169,7 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 def _open(content: bytes) -> ImageFile:
     """Read the header. Image.open would do, but for its process-wide pixel limit and warnings."""
     prefix = content[:SNIFFED]
-    recognised = False
+    recognised = unread = False
     for name in accepted_formats():
         factory, accept = Image.OPEN[name]
         if accept is None or accept(prefix) is not True:
@@ -181,8 +181,13 @@ def _open(content: bytes) -> ImageFile:
             raise ImageTooLargeError("the image has too many pixels; send a smaller one") from None
         except MemoryError:
             raise
-        except Exception:  # noqa: BLE001 - hostile bytes raise anything; another may fit
-            continue
+        except Exception as error:  # noqa: BLE001 - hostile bytes raise anything; another may fit
+            # Pillow's words for sound TIFFs too, such as of 16 bits, big-endian, whose white is 0.
+            unread = unread or str(error) == "unknown pixel mode"
+    if unread:
+        raise UnsupportedFormatError(
+            "the TIFF's samples are stored in a way that is not read; send the image as a PNG"
+        )
     if recognised:
         raise CorruptImageError("the image's header is damaged or cut off; send the whole file")
     raise UnsupportedFormatError(

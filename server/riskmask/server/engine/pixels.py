@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from riskmask.server.engine.errors import (
     CorruptImageError,
@@ -29,6 +29,11 @@ ORIENTATION = 0x0112  # EXIF and TIFF tag
 WIDE_MODES = frozenset({"I", "F"})
 PALETTE_MODES = frozenset({"P", "PA"})
 SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+TWELVE_BITS = "I;12"  # Pillow's name for them in the file; it loads them as 16
+# TIFF 6.0, sections 8 and 19.
+WHITE_IS_ZERO = 0  # of PhotometricInterpretation, and what Pillow assumes where that is missing
+SIGNED = 2  # of SampleFormat
+SEPARATE = 2  # of PlanarConfiguration
 # PNG grey of fewer bits: what one step is in 8 bits.
 GREY_STEPS = {"L;2": 85, "L;4": 17}
 # Descriptions that cameras, browsers and services give to profiles which are sRGB already.
@@ -63,10 +68,19 @@ def upright_rgb(image: ImageFile) -> tuple[Pixels, tuple[str, ...]]:
         CorruptImageError: truncated or damaged.
         EmptyImageError: no pixels.
         ImageTooLargeError: a part of it claims more pixels than can be decoded.
-        UnsupportedFormatError: samples of 32 bits, or a colour space that is not converted.
+        UnsupportedFormatError: samples of 32 bits or with a sign, or a colour space that is not
+            converted.
     """
     if 0 in image.size:
         raise EmptyImageError("the image has no pixels")
+    if _signed(image):
+        raise UnsupportedFormatError(
+            "samples with a sign have no defined black; send them without, of 8 or 16 bits"
+        )
+    if _wide_planes(image):
+        raise UnsupportedFormatError(
+            "uncompressed colour planes of 16 bits are not read; send the image as a PNG"
+        )
     if image.mode in WIDE_MODES:
         raise UnsupportedFormatError(
             "samples of 32 bits have no defined white; send 8 or 16 bits per sample"
@@ -74,6 +88,7 @@ def upright_rgb(image: ImageFile) -> tuple[Pixels, tuple[str, ...]]:
     notes: list[str] = []
     stored_as = _stored_as(image)
     sixteen = image.mode in SIXTEEN_BIT_MODES or ";16" in stored_as
+    ends = _grey_ends(image, stored_as)
     unkeyed = _fit_transparent_key(image, stored_as)
     turned = _orientation(image) != 1
     pictures = _more_pictures(image)
@@ -92,18 +107,21 @@ def upright_rgb(image: ImageFile) -> tuple[Pixels, tuple[str, ...]]:
     if pictures:
         notes.append("only the first picture was analysed")
     if sixteen:
-        notes.append("16 bits per sample were scaled to 8")
+        bits = 12 if stored_as == TWELVE_BITS else 16
+        notes.append(f"{bits} bits per sample were scaled to 8")
     if unkeyed:
         notes.append("its transparent colour of 16 bits per sample was ignored")
     # Pillow itself turns TIFFs upright while loading and then says 1.
     view = STORED_VIEW[_orientation(image)]
     if turned:
         notes.append("turned upright as its EXIF orientation says")
-    pixels, more = _converted(image, view)
+    pixels, more = _converted(image, view, ends)
     return pixels, (*notes, *more)
 
 
-def _converted(image: Image.Image, view: Callable[[Pixels], Pixels]) -> tuple[Pixels, list[str]]:
+def _converted(
+    image: Image.Image, view: Callable[[Pixels], Pixels], ends: tuple[int, int]
+) -> tuple[Pixels, list[str]]:
     notes: list[str] = []
     convert, note = _colour_converter(image)
     if note:
@@ -126,7 +144,7 @@ def _converted(image: Image.Image, view: Callable[[Pixels], Pixels]) -> tuple[Pi
                 samples = np.asarray(band)
                 if isinstance(key, int):
                     alpha = np.where(samples == key, 0, 255).astype(np.uint8)
-                band = Image.fromarray(_eight_bits(samples))
+                band = Image.fromarray(_eight_bits(samples, *ends))
             rgb = np.asarray(convert(band))
             if alpha is not None and alpha.min() < 255:
                 seen_through = True
@@ -195,9 +213,42 @@ def over_white(rgb: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
     return ((rgb * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 
 
-def _eight_bits(samples: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """65535 becomes 255, rounded; a shift by 8 would darken by up to one step."""
-    return ((samples.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+def _eight_bits(samples: NDArray[np.uint16], black: int, white: int) -> NDArray[np.uint8]:
+    """Black becomes 0 and white 255, rounded; a shift by 8 would darken by up to one step."""
+    light = samples.astype(np.uint32)
+    if black:
+        light = np.uint32(black) - light
+    span = abs(white - black)
+    return ((light * 255 + span // 2) // span).astype(np.uint8)
+
+
+def _grey_ends(image: ImageFile, stored_as: str) -> tuple[int, int]:
+    """Black and white among the samples of a grey picture that Pillow loads as 16 bits.
+
+    Pillow inverts a TIFF whose white is 0 up to 8 bits, and leaves 16 as they are.
+    """
+    white = 4095 if stored_as == TWELVE_BITS else 65535
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tag = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION
+        if image.tag_v2.get(tag, WHITE_IS_ZERO) == WHITE_IS_ZERO:
+            return white, 0
+    return 0, white
+
+
+def _signed(image: ImageFile) -> bool:
+    """Whether a TIFF's samples have a sign, which Pillow takes for a bit of 8."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    return SIGNED in image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, ())
+
+
+def _wide_planes(image: ImageFile) -> bool:
+    """Whether a TIFF holds uncompressed planes of over 8 bits, which Pillow takes for 8."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    tags, raw = image.tag_v2, any(tile[0] == "raw" for tile in image.tile)
+    separate = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == SEPARATE
+    return raw and separate and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8
 
 
 def _stored_as(image: ImageFile) -> str:
