@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from riskmask.client import Analysis, Client, Decision, FakeTransport, Mask, MaskType
+from riskmask.client import Analysis, Client, Content, Decision, FakeTransport, Mask, MaskType
 from riskmask.client._outputs import risk_picture
 from riskmask.client._overlay import colour_of, draw_overlay, label, tint
 from riskmask.client._picture import load_for_display
-from riskmask.client._report import describe_jpeg
+from riskmask.client._report import describe_jpeg, regions_table
 from riskmask.server.engine.decode import decode
 from riskmask.v1 import riskmask_pb2 as pb
 
@@ -78,6 +78,15 @@ def test_a_label_says_content_risk_and_what_is_safe(analysis: Analysis) -> None:
         "text 0.80, safe at 0.50 bpp",
         "detail 0.40, no safe rate",
     ]
+
+
+def test_the_table_calls_a_region_what_its_label_does(analysis: Analysis) -> None:
+    first, second = analysis.regions
+    doubtful = dataclasses.replace(second, content=Content(text=0.12, face=0.49, symbol=0.3))
+    likely = dataclasses.replace(second, content=Content(text=0.12, face=0.5, symbol=0.3))
+    regions = first, doubtful, likely
+    assert list(regions_table(regions).columns[2].cells) == ["text 0.90", "detail", "face 0.50"]
+    assert [label(each).split()[0] for each in regions] == ["text", "detail", "face"]
 
 
 def test_the_risk_picture_interpolates_between_the_centres_of_cells() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
@@ -167,3 +169,11 @@ def test_wording_is_short_and_printable() -> None:
     assert len(set(strings)) > 250
     assert any(text.isdigit() for text in strings)
     assert any(text.isalpha() for text in strings)
+
+
+def test_typefaces_without_letters_are_left_out(tmp_path: Path) -> None:
+    """They come with the typefaces of other packages, whatever they are called."""
+    shipped = {path.name: path for path in Path(matplotlib.get_data_path()).rglob("*.ttf")}
+    shutil.copy(shipped["STIXSizOneSymReg.ttf"], tmp_path / "pictograms.ttf")
+    shutil.copy(shipped["DejaVuSans.ttf"], tmp_path)
+    assert [path.name for path in scene_fonts([tmp_path])] == ["DejaVuSans.ttf"]

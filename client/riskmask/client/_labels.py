@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+Boxes = NDArray[np.float64]  # (4, N): the lefts of N boxes, their tops, rights and bottoms
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 INK: Final = (18, 20, 24)
@@ -48,16 +51,13 @@ def draw_labels(
         the indices of those that did.
     """
     draw = ImageDraw.Draw(canvas)
-    drawn: list[Box] = []
-    indices = []
-    boxes = [box for _, _, box in labels]
+    boxes = _sides([box for _, _, box in labels])
+    drawn = np.empty_like(boxes)
+    indices: list[int] = []
     for index, (text, colour, box) in enumerate(labels):
-        others = [other for other in boxes if other != box]
-        # the first few may hide a part of another box, so that a crowded page has labels too
-        obstacles = drawn if len(drawn) < LABELS_OVER_OTHERS else drawn + others
-        place = _draw(draw, text, colour, box, font, (drawn + others, obstacles))
+        place = _draw(draw, text, colour, box, font, (boxes, drawn[:, : len(indices)]))
         if place is not None:
-            drawn.append(place)
+            drawn[:, len(indices)] = place
             indices.append(index)
     return indices
 
@@ -74,21 +74,35 @@ def _draw(
     colour: Colour,
     box: Box,
     font: Font,
-    obstacles: tuple[list[Box], list[Box]],
+    taken: tuple[Boxes, Boxes],
 ) -> Box | None:
-    """Draws the label clear of the first obstacles, or else of the second; where, or None."""
+    """Draws the label clear of the boxes and labels that are there already; where, or None."""
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
     pad = 0.25 * (bottom - top)
     size = (right - left + 2 * pad, bottom - top + 2 * pad)
-    places = list(_places(box, size, draw.im.size))
-    for taken in obstacles:
-        for place in places:
-            if not any(_overlap(place, other) for other in taken):
-                draw.rounded_rectangle(place, radius=pad, fill=INK, outline=colour)
-                corner = (place[0] + pad - left, place[1] + pad - top)
-                draw.text(corner, text, font=font, fill=PAPER)
-                return place
-    return None
+    place = _free_place(list(_places(box, size, draw.im.size)), box, *taken)
+    if place is not None:
+        draw.rounded_rectangle(place, radius=pad, fill=INK, outline=colour)
+        corner = (place[0] + pad - left, place[1] + pad - top)
+        draw.text(corner, text, font=font, fill=PAPER)
+    return place
+
+
+def _free_place(places: Sequence[Box], box: Box, boxes: Boxes, drawn: Boxes) -> Box | None:
+    """The first place clear of the labels drawn and of all other boxes, or None.
+
+    A box that is the same as its own is no other.
+    """
+    if not places:
+        return None
+    sides = _sides(places)
+    clear = ~_overlap(sides, drawn).any(axis=1)
+    others = (boxes != _sides([box])).any(axis=0)
+    free = clear & ~(_overlap(sides, boxes) & others).any(axis=1)
+    # the first few may hide a part of another box, so that a crowded page has labels too
+    if not free.any() and drawn.shape[1] < LABELS_OVER_OTHERS:
+        free = clear
+    return places[int(free.argmax())] if free.any() else None
 
 
 def _places(box: Box, size: tuple[float, float], canvas: tuple[int, int]) -> Iterator[Box]:
@@ -109,8 +123,17 @@ def _places(box: Box, size: tuple[float, float], canvas: tuple[int, int]) -> Ite
             yield shifted, y, shifted + width, y + height
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _sides(boxes: Sequence[Box]) -> Boxes:
+    return np.ascontiguousarray(np.array(boxes, np.float64).reshape(-1, 4).T)
+
+
+def _overlap(some: Boxes, others: Boxes) -> NDArray[np.bool_]:
+    """(M, N): which of M boxes overlaps which of N."""
+    left, top, right, bottom = some[:, :, None]
+    overlaps: NDArray[np.bool_] = (
+        (left < others[2]) & (others[0] < right) & (top < others[3]) & (others[1] < bottom)
+    )
+    return overlaps
 
 
 def wrapped(text: str, font: Font, width: float) -> list[str]:

@@ -38,17 +38,19 @@ def output_paths(image: Path, folder: Path, formats: Iterable[str] = ()) -> tupl
 def write_outputs(image: Path, analysis: Analysis, folder: Path) -> None:
     """Writes the three files and the hints; each appears whole or not at all.
 
+    The overlay comes last: it alone needs the picture.
+
     Args:
         image: the file that was analysed.
         analysis: with its RISK mask.
         folder: is there already.
 
     Raises:
-        OSError: the image cannot be read again, or a file cannot be written.
+        PictureError: the image cannot be shown; all but the overlay is written.
+        OSError: a file cannot be written.
     """
     formats = [hint.format for hint in analysis.hints]
     as_json, as_risk, as_overlay, *as_hints = output_paths(image, folder, formats)
-    picture = load_for_display(image, OVERLAY_LONGEST)
     for path, hint in zip(as_hints, analysis.hints, strict=True):
         write_atomically(path, partial(_write, hint.data))
     cells = analysis.mask(MaskType.RISK)
@@ -57,6 +59,7 @@ def write_outputs(image: Path, analysis: Analysis, folder: Path) -> None:
     write_atomically(as_risk, lambda file: full.save(file, "PNG"))
     text = analysis.to_json() + "\n"
     write_atomically(as_json, lambda file: file.write(text.encode()))
+    picture = load_for_display(image, OVERLAY_LONGEST)
     overlay = draw_overlay(picture, risk_picture(cells, size, picture.size), analysis)
     write_atomically(as_overlay, lambda file: overlay.save(file, "PNG"))
 

@@ -21,7 +21,7 @@ from riskmask.client._labels import (
     scaled,
     wrapped,
 )
-from riskmask.client._report import by_risk, printable
+from riskmask.client._report import by_risk, named, printable
 from riskmask.client._types import Analysis, Decision, Region
 
 # risk, colour, opacity: nothing to see under 0.05, then yellow, orange, red, purple
@@ -112,9 +112,7 @@ def why_lines(analysis: Analysis, numbers: Sequence[int], font: Font, width: flo
 
 def label(region: Region) -> str:
     """Content, risk and what would be safe: ``text 0.87, safe at 0.42 bpp``."""
-    contents = vars(region.content)
-    strongest = max(contents, key=lambda name: contents[name])
-    name = strongest if contents[strongest] >= 0.5 else "detail"
+    name, _ = named(region.content)
     safe = "no safe rate" if region.safe_bpp is None else f"safe at {region.safe_bpp:.2f} bpp"
     return f"{name} {region.risk:.2f}, {safe}"
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+
+class PictureError(OSError):
+    """An image cannot be shown; nothing but what is drawn over it is lost."""
 
 
 def load_for_display(path: Path, longest: int) -> Image.Image:
     """The upright image as RGB, its longer side at most ``longest`` pixels.
 
     Raises:
-        OSError: it cannot be read.
+        PictureError: it cannot be read.
     """
+    _register_heif()
     try:
         with warnings.catch_warnings():
             # the engine has accepted its size by now
@@ -23,8 +31,12 @@ def load_for_display(path: Path, longest: int) -> Image.Image:
                 opened.draft("RGB", (longest, longest))  # JPEG alone: decodes at a reduced scale
                 opened.load()
                 upright = _upright(opened)
-    except (Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise OSError(f"{path} cannot be shown: {error}") from error
+    except UnidentifiedImageError:
+        raise PictureError(
+            f"{path} cannot be shown: Pillow does not recognise it; HEIC wants pillow-heif"
+        ) from None
+    except Exception as error:  # Pillow's plug-ins raise anything
+        raise PictureError(f"{path} cannot be shown: {error}") from error
     if upright.mode.startswith("I;16"):
         upright = Image.fromarray((np.asarray(upright) // 257).astype(np.uint8))
     if upright.has_transparency_data:
@@ -34,6 +46,13 @@ def load_for_display(path: Path, longest: int) -> Image.Image:
     picture = upright.convert("RGB")
     picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     return picture
+
+
+@cache
+def _register_heif() -> None:
+    """Has Pillow read HEIF where its plug-in is installed, as the engine does."""
+    with suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
 
 
 def _upright(picture: Image.Image) -> Image.Image:

@@ -21,7 +21,7 @@ DECISION_STYLES: Final = {
     Decision.FALLBACK_JPEG: "bold red",
 }
 REGIONS_SHOWN: Final = 20
-
+LIKELY: Final = 0.5  # from here on a content gives its region its name
 
 # What the API calls what a command's user knows as an option.
 OPTIONS: Final = {
@@ -132,11 +132,11 @@ def regions_table(regions: tuple[Region, ...]) -> Table:
     table.add_column("safe level", justify="right")
     for number, region in enumerate(by_risk(regions)[:REGIONS_SHOWN], start=1):
         kind, _ = strongest(region.kind)
-        content, probability = strongest(region.content)
+        content, probability = named(region.content)
         table.add_row(
             str(number),
             ", ".join(str(number) for number in region.box),
-            f"{content} {probability:.2f}",
+            content if probability is None else f"{content} {probability:.2f}",
             f"{region.risk:.2f}",
             f"{region.high_impact:.2f}",
             kind,
@@ -144,6 +144,12 @@ def regions_table(regions: tuple[Region, ...]) -> Table:
             "none" if region.safe_level is None else f"{region.safe_level:.2f}",
         )
     return table
+
+
+def named(content: Content) -> tuple[str, float | None]:
+    """What a region is called, and how probable that is; ``detail`` where nothing is likely."""
+    name, probability = strongest(content)
+    return (name, probability) if probability >= LIKELY else ("detail", None)
 
 
 def strongest(probabilities: Content | Kind) -> tuple[str, float]:

@@ -15,6 +15,7 @@ from riskmask.client._client import Client
 from riskmask.client._errors import NotAuthorized, RiskmaskError, ServiceUnavailable
 from riskmask.client._messages import Options
 from riskmask.client._outputs import write_outputs
+from riskmask.client._picture import PictureError
 from riskmask.client._report import in_options, print_analysis, printable
 from riskmask.client._types import Analysis, Decision, MaskType
 
@@ -78,6 +79,8 @@ class Run:
         if self.out is not None:
             try:
                 write_outputs(file, outcome, self.out)
+            except PictureError as error:
+                return f"all is written but its overlay: {error}"
             except OSError as error:
                 return f"its files could not be written: {error}"
         return None

@@ -13,7 +13,7 @@ from rich.text import Text
 from riskmask.client._findings_overlay import by_importance, draw_findings, summary
 from riskmask.client._inputs import check_names, check_rereadable
 from riskmask.client._outputs import OVERLAY_LONGEST, write_atomically
-from riskmask.client._picture import load_for_display
+from riskmask.client._picture import PictureError, load_for_display
 from riskmask.client._report import printable
 from riskmask.client._verification import Finding, Verification, VerifyOptions
 from riskmask.client.cli import app
@@ -28,6 +28,7 @@ from riskmask.client.cli_connection import (
     TokenFile,
     connect,
     errors_on_one_line,
+    fail,
 )
 
 FINDINGS_SHOWN: Final = 20
@@ -73,7 +74,10 @@ def verify(
             verification = client.verify(original, reconstruction, **options)
         print_verification(Console(emoji=False), reconstruction, verification)
         if out is not None:
-            write_outputs(reconstruction, verification, out)
+            try:
+                write_outputs(reconstruction, verification, out)
+            except PictureError as error:
+                fail(f"all is written but the overlay: {error}")
 
 
 def output_paths(reconstruction: Path, folder: Path) -> tuple[Path, Path]:
@@ -86,12 +90,13 @@ def write_outputs(reconstruction: Path, verification: Verification, folder: Path
     """Writes both files; each appears whole or not at all.
 
     Raises:
-        OSError: the image cannot be read again, or a file cannot be written.
+        PictureError: the image cannot be shown; the JSON is written.
+        OSError: a file cannot be written.
     """
     as_json, as_overlay = output_paths(reconstruction, folder)
-    overlay = draw_findings(load_for_display(reconstruction, OVERLAY_LONGEST), verification)
     text = verification.to_json() + "\n"
     write_atomically(as_json, lambda file: file.write(text.encode()))
+    overlay = draw_findings(load_for_display(reconstruction, OVERLAY_LONGEST), verification)
     write_atomically(as_overlay, lambda file: overlay.save(file, "PNG"))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from string import ascii_letters, digits
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ LARGEST = 640  # side of a cut-out in pixels
 MOST_REGIONS = 32  # of a content, judged in one picture; the rest count as unjudged
 SMALLEST_FACE = 32  # pixels, shorter side of a face that may be judged
 SMALLEST = 64  # side of a shrunk picture in pixels, at least
+LETTERS = frozenset(map(ord, ascii_letters + digits))  # that a typeface must have
 HELD_OUT_FONTS = ("Mono", "Lato", "Comic")  # in the names of typefaces kept out of training
 # Pixels: where the median height of a shrunk picture's text lines is drawn from, or of its faces.
 SMALL_TEXT = (8.0, 24.0)
@@ -253,20 +255,25 @@ def _window(
 
 
 def scene_fonts(folders: Sequence[Path], side: Side | None = None) -> list[Path]:
-    """Typefaces of the folders given, or those that ship with matplotlib; all, or one side's."""
-    if not folders:
-        import matplotlib
+    """Typefaces of the folders given, or those that ship with matplotlib; all, or one side's.
 
+    Those without letters are left out: they would draw pictograms in the place of a text.
+    """
+    import matplotlib
+    from matplotlib.ft2font import FT2Font
+
+    if not folders:
         folders = [Path(matplotlib.get_data_path()) / "fonts" / "ttf"]
     # By name first: where the folders lie must not decide which scene a seed gives.
     found = sorted(
         (path for folder in folders for path in folder.rglob("*.[to]tf")),
         key=lambda path: (path.name, path),
     )
-    # Symbol and extension faces have no letters to draw.
-    letters = [
+    # Symbol and extension faces have letters by name alone, and others none.
+    named = [
         p for p in found if not any(w in p.name for w in ("Siz", "NonUni", "cm", "LastResort"))
     ]
+    letters = [p for p in named if FT2Font(str(p)).get_charmap().keys() >= LETTERS]
     if side is None:
         return letters
     return [p for p in letters if any(w in p.name for w in HELD_OUT_FONTS) == (side == "test")]
