@@ -14,6 +14,10 @@ from riskmask.model.data.shards import LabelsError
 from riskmask.model.whole_file import write_whole
 
 FILE = "recipe.json"
+# What folders from before recipes held the coders' words were made with, where that has changed.
+FORMER_CODERS = {
+    "x265": "x265 through PyAV, one intra picture, preset slow, 4:2:0, constant quantiser"
+}
 SCHEMA = 2  # 1: levels were visited from the finest on, by another rule of when to stop
 
 
@@ -80,7 +84,7 @@ class Recipe:
             fonts=tuple(content["fonts"]),
             annotators=tuple(content["annotators"]),
             classics=tuple(content["classics"]),
-            coders=tuple(content.get("coders") or describe_coders(content["classics"])),
+            coders=tuple(content.get("coders") or _former(content["classics"])),
             icons=tuple(content.get("icons", ())),
         )
 
@@ -88,6 +92,10 @@ class Recipe:
 def describe_coders(names: Sequence[str]) -> tuple[str, ...]:
     """What the classic codecs of these names are."""
     return tuple(classic_codec(name).coder.description for name in names)
+
+
+def _former(classics: Sequence[str]) -> tuple[str, ...]:
+    return tuple(FORMER_CODERS.get(name) or describe_coders([name])[0] for name in classics)
 
 
 def check_side(folder: Path) -> None:
