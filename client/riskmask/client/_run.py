@@ -27,13 +27,11 @@ class Run:
     Attributes:
         options: of every analysis.
         out: folder for the files, which exists; None writes none.
-        concurrency: images in the works at the same time.
         as_json: print a line of JSON for each image, with its ``file``.
     """
 
     options: Options
     out: Path | None
-    concurrency: int
     as_json: bool = False
 
     def over(self, files: Sequence[Path], client: Client) -> tuple[int, set[Decision]]:
@@ -53,7 +51,7 @@ class Run:
         decisions: set[Decision] = set()
         with progress_bar(out, err, len(files)) as progress:
             task = progress.add_task("analysing", total=len(files))
-            outcomes = client.analyze_many(files, concurrency=self.concurrency, **options)
+            outcomes = client.analyze_many(files, **options)
             for file, outcome in zip(files, outcomes, strict=True):
                 problem = self._finish(file, outcome, out)
                 if isinstance(outcome, Analysis):

@@ -107,8 +107,7 @@ def analyze(
     if formats and out is None:
         fail("--hint writes files; name their folder with --out")
     options["hint_formats"] = formats
-    # in this process analyses run one at a time, and waiting must not count as work
-    run = Run(options, out, concurrency=1 if address is None else 2, as_json=as_json)
+    run = Run(options, out, as_json=as_json)
     with errors_on_one_line():
         files = collect(images)
         if out is not None:

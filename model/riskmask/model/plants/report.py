@@ -13,11 +13,7 @@ from riskmask.model.plants.reconstructions import LEVELS, Row
 from riskmask.model.plants.score import Outcome, Share, score
 from riskmask.model.whole_file import write_whole
 
-DLIB = "dlib's frontal detector"
-LABELS_ASK = {
-    True: "Labels ask the same.",
-    False: f"Labels ask another one, {DLIB}.",
-}
+DLIB = "dlib's frontal detector"  # which labels ask
 KINDS = ("amplitude", "geometry", "shape")
 # Recall and precision that an annotator must reach; the right kind on as many of the plants found.
 BARS: Mapping[str, tuple[float, float]] = {
@@ -57,6 +53,7 @@ def write_markdown(report: Report, out: Path) -> None:
     """Write the page."""
     own = [o for o in report.outcomes if o.planted_for in (o.annotator, None)]
     harmless = {o.what for o in own if o.planted_for is None}
+    labels_ask = "the same" if report.detector == DLIB else f"another one, {DLIB}"
     lines = [
         "# Annotators on planted changes",
         "",
@@ -72,7 +69,7 @@ def write_markdown(report: Report, out: Path) -> None:
         "not count. Kind: right on plants found. In brackets the 95% interval (Wilson).",
         "Plants for faces are made in those that the detector confirms in the untouched picture,",
         f"from {SMALLEST} pixels on. The annotator asks the same detector, so a face that it",
-        f"overlooks counts nowhere. {LABELS_ASK[report.detector == DLIB]}",
+        f"overlooks counts nowhere. Labels ask {labels_ask}.",
         "",
         "| annotator | plants | recall | precision | kind right | bars |",
         "|---|---|---|---|---|---|",

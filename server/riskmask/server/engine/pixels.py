@@ -7,8 +7,8 @@ band goes through: 16 bits to 8, colour profile to sRGB, palette, CMYK, alpha ov
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,27 +228,26 @@ def _grey_ends(image: ImageFile, stored_as: str) -> tuple[int, int]:
     Pillow inverts a TIFF whose white is 0 up to 8 bits, and leaves 16 as they are.
     """
     white = 4095 if stored_as == TWELVE_BITS else 65535
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tag = TiffImagePlugin.PHOTOMETRIC_INTERPRETATION
-        if image.tag_v2.get(tag, WHITE_IS_ZERO) == WHITE_IS_ZERO:
-            return white, 0
-    return 0, white
+    tags, shown = _tiff_tags(image), TiffImagePlugin.PHOTOMETRIC_INTERPRETATION
+    negative = bool(tags) and tags.get(shown, WHITE_IS_ZERO) == WHITE_IS_ZERO
+    return (white, 0) if negative else (0, white)
 
 
 def _signed(image: ImageFile) -> bool:
     """Whether a TIFF's samples have a sign, which Pillow takes for a bit of 8."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return False
-    return SIGNED in image.tag_v2.get(TiffImagePlugin.SAMPLEFORMAT, ())
+    return SIGNED in _tiff_tags(image).get(TiffImagePlugin.SAMPLEFORMAT, ())
 
 
 def _wide_planes(image: ImageFile) -> bool:
     """Whether a TIFF holds uncompressed planes of over 8 bits, which Pillow takes for 8."""
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):
-        return False
-    tags, raw = image.tag_v2, any(tile[0] == "raw" for tile in image.tile)
+    tags, raw = _tiff_tags(image), any(tile[0] == "raw" for tile in image.tile)
     separate = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == SEPARATE
     return raw and separate and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8
+
+
+def _tiff_tags(image: ImageFile) -> Mapping[int, Any]:
+    """Of a TIFF, which has some; of other files none."""
+    return image.tag_v2 if isinstance(image, TiffImagePlugin.TiffImageFile) else {}
 
 
 def _stored_as(image: ImageFile) -> str:
