@@ -67,8 +67,14 @@ def has_component(
     if number == 1:
         return False
     # Cells at the right and lower border may have fewer pixels, and none has more.
-    if RISK_STRIDE**2 * int(stats[1:, cv2.CC_STAT_AREA].max()) < smallest:
+    large = RISK_STRIDE**2 * stats[1:, cv2.CC_STAT_AREA] >= smallest
+    if not large.any():
         return False
+    rows, columns = risk.shape
+    right = stats[1:, cv2.CC_STAT_LEFT] + stats[1:, cv2.CC_STAT_WIDTH]
+    lower = stats[1:, cv2.CC_STAT_TOP] + stats[1:, cv2.CC_STAT_HEIGHT]
+    if (large & (right < columns) & (lower < rows)).any():
+        return True
     area = _pixel_area(np.asarray(labelled, np.int32), number, width, height)
     return bool((area[1:] >= smallest).any())
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from riskmask.model.runtime.contract import Maps
 from riskmask.model.runtime.detector_session import DetectorSession
+from riskmask.model.runtime.half import ONE, as_integers
 from riskmask.model.runtime.prediction import RATE_STRIDE, RISK_STRIDE, Prediction
 from riskmask.model.runtime.tile_batches import Batching, TileBatches, batch_sizes
 from riskmask.model.runtime.tiles import (
@@ -124,7 +125,7 @@ class Predictor:
             blend(whole.kind, maps["kind"][0], top, left, RISK_STRIDE)
         if len(places) > 1:  # weights that add up to 1 may exceed it by a rounding of float16
             for probability in (whole.risk, whole.content, whole.high_impact, whole.kind):
-                np.minimum(probability, np.float16(1), out=probability)
+                np.minimum(as_integers(probability), ONE, out=as_integers(probability))
         return whole
 
     def _answers(

@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from riskmask.model.runtime.half import to_half, to_single
+
 LENGTHS = tuple(range(256, 1025, 32))  # of a tile along either axis, in pixels
 OVERLAP = 608  # over 99.9% of the risk of tiles is then that of the whole picture
 FADE = 128
@@ -131,9 +133,8 @@ def blend(
     row, column = top.start // stride, left.start // stride
     place = target[..., row : row + source.shape[-2], column : column + source.shape[-1]]
     rows, columns = place.shape[-2:]
-    if top.is_alone and left.is_alone:  # all weights are 1, and nothing else is added
-        np.copyto(place, source[..., :rows, :columns], casting="same_kind")
-        return
-    weights = top.weights(stride)[:, None] * left.weights(stride)
-    weighted = source[..., :rows, :columns] * weights[:rows, :columns]
-    np.add(place, weighted, out=place, casting="same_kind")
+    total = source[..., :rows, :columns]
+    if not (top.is_alone and left.is_alone):  # else its weights are 1 and nothing is there yet
+        weights = top.weights(stride)[:, None] * left.weights(stride)
+        total = total * weights[:rows, :columns] + to_single(place)
+    place[...] = to_half(total) if target.dtype == np.float16 else total

@@ -71,7 +71,7 @@ def estimate_bytes(pixels: NDArray[np.uint8], quality: int, subsampling: str) ->
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR: SAMPLING[subsampling],
         cv2.IMWRITE_JPEG_OPTIMIZE: 1,
     }
-    bgr = np.ascontiguousarray(sample[..., ::-1])
+    bgr = cv2.cvtColor(sample, cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(".jpg", bgr, [word for pair in settings.items() for word in pair])
     return round(encoded.size * pixels.shape[0] / sample.shape[0])
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from riskmask.model.runtime.half import to_single
 from riskmask.model.runtime.prediction import RISK_STRIDE, Prediction
 from riskmask.server.engine.values import Mask, MaskPayload
 
@@ -28,7 +29,7 @@ def render(mask: Mask, prediction: Prediction, risk: NDArray[np.float32]) -> Mas
         values = prediction.high_impact
     else:
         values = prediction.content[CONTENT_CHANNEL[mask]]
-    grey = np.rint(values.astype(np.float32) * np.float32(255)).astype(np.uint8)
+    grey = np.rint(to_single(values) * np.float32(255)).astype(np.uint8)
     return MaskPayload(mask=mask, png=grey_png(grey), stride=RISK_STRIDE)
 
 

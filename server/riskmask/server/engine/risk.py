@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from riskmask.model.levels import ANCHORS, FINEST
+from riskmask.model.runtime.half import as_integers, to_single
 from riskmask.model.runtime.prediction import Prediction
 from riskmask.model.runtime.profiles import CodecProfile
 from riskmask.server.engine.values import Policy
@@ -43,10 +46,8 @@ class RiskCurves:
     def under(self, levels: NDArray[np.float32]) -> NDArray[np.float32]:
         """(h, w) float32 risk in [0, 1] where each cell has its own level, (h, w) in [0, 7]."""
         below = np.clip(levels.astype(np.intp), 0, ANCHORS - 2)[None]
-        risk: NDArray[np.float32] = np.take_along_axis(self._anchors, below, axis=0)[0].astype(
-            np.float32
-        )
-        finer = np.take_along_axis(self._anchors, below + 1, axis=0)[0]
+        risk = to_single(np.take_along_axis(self._anchors, below, axis=0)[0])
+        finer = to_single(np.take_along_axis(self._anchors, below + 1, axis=0)[0])
         risk += (levels - below[0].astype(np.float32)) * (finer - risk)
         risk *= self._weight
         return risk
@@ -66,9 +67,9 @@ def _interpolated(
     pair: NDArray[np.float16], weight: NDArray[np.float32] | np.float32, fraction: float
 ) -> NDArray[np.float32]:
     """Between a pair of neighbouring anchors; fractions beyond [0, 1] are clamped."""
-    risk: NDArray[np.float32] = pair[0].astype(np.float32)
+    risk = to_single(pair[0])
     if fraction > 0.0:
-        risk += np.float32(min(fraction, 1.0)) * (pair[1].astype(np.float32) - risk)
+        risk += np.float32(min(fraction, 1.0)) * (to_single(pair[1]) - risk)
     risk *= weight
     return risk
 
@@ -93,7 +94,9 @@ def _calibrated(risk: NDArray[np.float16], profile: CodecProfile) -> NDArray[np.
             table = (1.0 / (1.0 + np.exp(-(slope * logit + intercept)))).astype(np.float16)
         np.take(table, risk[anchor].view(np.uint16) & SIGN_CLEARED, out=calibrated[anchor])
     # Anchors are calibrated one by one; a finer level must still never mean more risk.
-    np.minimum.accumulate(calibrated, axis=0, out=calibrated)
+    order = as_integers(calibrated)
+    for coarser, finer in pairwise(order):
+        np.minimum(coarser, finer, out=finer)
     return calibrated
 
 
@@ -105,5 +108,5 @@ def _content_weight(prediction: Prediction, policy: Policy) -> NDArray[np.float3
         return floor
     factor = np.full(prediction.high_impact.shape, floor)
     for weight, probability in zip(weights, prediction.content, strict=True):
-        np.maximum(factor, probability.astype(np.float32) * np.float32(weight), out=factor)
+        np.maximum(factor, to_single(probability) * np.float32(weight), out=factor)
     return factor
