@@ -132,13 +132,13 @@ def memory_at_most() -> Callable[[ServerSettings], float]:
     """Bytes that a server of these settings takes when every place is taken by the largest message.
 
     A call that waits was measured to take two and a half times its message, a server that works on
-    an image of 25 megapixels 0.4 GB.
+    an image of 25 megapixels 0.5 GB.
     """
 
     def needed(settings: ServerSettings) -> float:
         streamed = settings.max_streams * (settings.stream_places + 1)
         waiting = settings.threads + settings.queue + streamed
-        return 2.5 * waiting * settings.max_message_bytes + 0.4e9
+        return 2.5 * waiting * settings.max_message_bytes + 0.5e9
 
     return needed
 

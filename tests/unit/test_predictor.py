@@ -54,7 +54,7 @@ def test_maps_have_the_image_s_shape_and_values(
     np.testing.assert_allclose(maps.risk, _red_risk(image), atol=1e-3)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1500, 1100), (2300, 40), (33, 1400)])
+@pytest.mark.parametrize(("width", "height"), [(2300, 1600), (2300, 40), (33, 1700)])
 def test_tiles_do_not_show(predictor: Predictor, width: int, height: int) -> None:
     image = _reddish(width, height)
     maps = predictor.predict(image)
@@ -64,7 +64,7 @@ def test_tiles_do_not_show(predictor: Predictor, width: int, height: int) -> Non
 
 
 @settings(max_examples=15, deadline=None)
-@given(width=st.integers(1, 1300), height=st.integers(1, 300))
+@given(width=st.integers(1, 2300), height=st.integers(1, 300))
 def test_finer_levels_never_mean_more_risk_or_less_rate(
     predictor: Predictor, width: int, height: int
 ) -> None:
@@ -84,7 +84,7 @@ def test_threads_share_one_predictor(predictor: Predictor) -> None:
 
 
 def test_the_same_image_gets_the_same_bits(predictor: Predictor) -> None:
-    image = _reddish(1200, 300)
+    image = _reddish(1800, 300)
     first, second = predictor.predict(image), predictor.predict(image)
     assert first.risk.tobytes() == second.risk.tobytes()
     assert first.rate.tobytes() == second.rate.tobytes()
@@ -135,7 +135,7 @@ def test_probabilities_stay_within_1_where_four_tiles_of_ones_meet(
             )
 
     monkeypatch.setattr(predictor, "_answers", ones)
-    maps = predictor.predict(np.zeros((1500, 1500, 3), np.uint8))
+    maps = predictor.predict(np.zeros((2300, 2300, 3), np.uint8))
     for plane in (maps.risk, maps.content, maps.high_impact, maps.kind):
         assert plane.max() == 1
         assert plane.min() > 0.99

@@ -45,7 +45,7 @@ class CountingPredictor:
 @pytest.fixture
 def large(encode: Callable[..., bytes]) -> bytes:
     """A picture of many tiles."""
-    return encode(np.full((200, 1200, 3), 90, np.uint8))
+    return encode(np.full((200, 1800, 3), 90, np.uint8))
 
 
 def test_a_cancelled_analysis_stops_at_its_next_tile(

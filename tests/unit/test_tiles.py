@@ -22,7 +22,7 @@ from riskmask.model.runtime.tiles import (
     tile_shape,
 )
 
-EXTENT = st.one_of(st.integers(1, 40_000), st.integers(1000, 3000))
+EXTENT = st.one_of(st.integers(1, 40_000), st.integers(1500, 4000))
 
 
 @given(extent=EXTENT)
@@ -35,11 +35,11 @@ def test_tiles_of_one_length_cover_the_extent_and_share_enough(extent: int) -> N
     for before, after in pairwise(tiles):
         assert after.start % 32 == 0
         shared = before.start + length - after.start
-        assert 608 <= shared < length
+        assert 672 <= shared < length
 
 
 @given(extent=EXTENT)
-def test_maps_fade_over_128_pixels_in_the_middle_of_what_two_tiles_share(extent: int) -> None:
+def test_maps_fade_over_256_pixels_in_the_middle_of_what_two_tiles_share(extent: int) -> None:
     tiles = spans(extent)
     assert tiles[0].fade_in is None
     assert tiles[-1].fade_out is None
@@ -47,11 +47,11 @@ def test_maps_fade_over_128_pixels_in_the_middle_of_what_two_tiles_share(extent:
         assert before.fade_out == after.fade_in
         assert after.fade_in is not None
         left, right = after.start, before.start + before.length
-        assert 2 * after.fade_in + 128 == left + right
+        assert 2 * after.fade_in + 256 == left + right
     for tile in tiles[1:-1]:
         assert tile.fade_in is not None
         assert tile.fade_out is not None
-        assert tile.fade_in + 128 <= tile.fade_out
+        assert tile.fade_in + 256 <= tile.fade_out
 
 
 @given(extent=EXTENT, stride=st.sampled_from([4, 16]))
@@ -68,14 +68,14 @@ def test_weights_sum_to_exactly_one(extent: int, stride: int) -> None:
 def test_no_fewer_and_no_shorter_tiles_would_do(extent: int) -> None:
     tiles = spans(extent)
     length, fewer = tiles[0].length, len(tiles) - 1
-    assert fewer * 1024 - (fewer - 1) * 608 < extent or not fewer
+    assert fewer * 1536 - (fewer - 1) * 672 < extent or not fewer
     if length > 256:
         shorter = LENGTHS[LENGTHS.index(length) - 1]
-        assert len(tiles) * shorter - fewer * 608 < extent
+        assert len(tiles) * shorter - fewer * 672 < extent
 
 
-@given(width=st.integers(1, 1024), height=st.integers(1, 1024))
-def test_an_image_of_up_to_1024_is_one_tile_that_is_padded_little(width: int, height: int) -> None:
+@given(width=st.integers(1, 1536), height=st.integers(1, 1536))
+def test_an_image_of_up_to_1536_is_one_tile_that_is_padded_little(width: int, height: int) -> None:
     assert len(spans(width)) == len(spans(height)) == 1
     shape = tile_shape(width, height)
     assert shape.width - width < 32 or shape.width == 256
@@ -96,12 +96,13 @@ def test_height_and_width_are_chosen_apart(width: int, height: int) -> None:
         (256, 256, SMALLEST, 1),
         (257, 3, TileShape(height=256, width=288), 1),
         (640, 427, TileShape(height=448, width=640), 1),
-        (1024, 1024, LARGEST, 1),
-        (3000, 200, TileShape(height=256, width=1024), 6),
-        (200, 3000, TileShape(height=1024, width=256), 6),
-        (1280, 720, TileShape(height=736, width=960), 2),
-        (1920, 1080, TileShape(height=864, width=960), 8),
-        (8000, 6000, LARGEST, 234),
+        (1280, 720, TileShape(height=736, width=1280), 1),
+        (1536, 1536, LARGEST, 1),
+        (3000, 200, TileShape(height=256, width=1472), 3),
+        (200, 3000, TileShape(height=1472, width=256), 3),
+        (1920, 1080, TileShape(height=1088, width=1312), 2),
+        (4000, 3000, TileShape(height=1472, width=1504), 12),
+        (8000, 6000, TileShape(height=1440, width=1504), 63),
     ],
 )
 def test_tiles_of_sizes(width: int, height: int, shape: TileShape, count: int) -> None:
@@ -131,7 +132,7 @@ def _blended(whole: NDArray[np.float32], width: int, height: int) -> NDArray[np.
     return target
 
 
-@given(width=st.integers(1, 2600), height=st.integers(1, 1300))
+@given(width=st.integers(1, 2600), height=st.integers(1, 1800))
 def test_blending_a_map_of_the_tiles_gives_the_map_of_the_whole(width: int, height: int) -> None:
     generator = np.random.default_rng(width)
     whole = generator.random((-(-height // 4), -(-width // 4))).astype(np.float32)

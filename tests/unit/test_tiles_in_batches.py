@@ -232,7 +232,7 @@ def test_the_packaged_detector_answers_the_same_in_batches() -> None:
         return np.clip(fine + draw.integers(-8, 8, fine.shape), 0, 255).astype(np.uint8)
 
     # several images of one shape, and one that is cut into several tiles
-    pictures = [*(picture(250, 200) for _ in range(5)), picture(1500, 250)]
+    pictures = [*(picture(250, 200) for _ in range(5)), picture(1800, 250)]
     path, sizes = find_weights("detector").path, list[int]()
     alone = Predictor(path, threads=1)
     batching = Batching(4, wait_seconds=0.5, told=sizes.append)

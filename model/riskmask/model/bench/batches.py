@@ -13,7 +13,7 @@ from riskmask.model.bench.methods import open_session
 from riskmask.model.runtime.contract import INPUT
 from riskmask.model.runtime.tiles import LENGTHS
 
-SIDES = LENGTHS[::8]  # of square tiles: 256, 512, 768 and 1024 pixels
+SIDES = LENGTHS[::8]  # of square tiles: 256, 512 and so on to 1536 pixels
 BATCHES = (1, 2, 4, 8)
 
 

@@ -1,7 +1,7 @@
 """Cutting an image into rectangular tiles, and fading their maps into one another.
 
 A tile's height and its width are chosen one by one from the same list of lengths, so that little is
-padded. Neighbouring tiles overlap by 608 pixels or more; their maps are cross-faded over the 128
+padded. Neighbouring tiles overlap by 672 pixels or more; their maps are cross-faded over the 256
 pixels in the middle of the overlap and the rest of it, where a tile sees least of its
 neighbourhood, is thrown away.
 """
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from riskmask.model.runtime.half import to_half, to_single
 
-LENGTHS = tuple(range(256, 1025, 32))  # of a tile along either axis, in pixels
-OVERLAP = 608  # over 99.9% of the risk of tiles is then that of the whole picture
-FADE = 128
+LENGTHS = tuple(range(256, 1537, 32))  # of a tile along either axis, in pixels
+OVERLAP = 672  # over 99.9% of the risk of tiles is then that of the whole picture
+FADE = 256
 ALIGNMENT = 32  # of tile positions: the network's own stride, so that every tile has its phase
 
 
@@ -41,7 +41,7 @@ class Span:
     Attributes:
         start: first pixel, a multiple of 32.
         length: of the tile.
-        fade_in, fade_out: where the 128 pixels of cross-fade with a neighbour begin, or None at
+        fade_in, fade_out: where the 256 pixels of cross-fade with a neighbour begin, or None at
             the image's border.
     """
 
@@ -84,7 +84,7 @@ def tile_shape(width: int, height: int) -> TileShape:
 def spans(extent: int) -> tuple[Span, ...]:
     """The fewest tiles that cover ``extent`` pixels along an axis, and as short as they can be.
 
-    They are spread evenly, and neighbours overlap by 608 pixels at least.
+    They are spread evenly, and neighbours overlap by 672 pixels at least.
     """
     padded = -(-extent // ALIGNMENT) * ALIGNMENT
     longest = LENGTHS[-1]
