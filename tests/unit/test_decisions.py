@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile
+from riskmask.server.engine.decide import Evidence, decide
 from riskmask.server.engine.engine import Engine
 from riskmask.server.engine.values import (
     Analysis,
     AnalysisRequest,
     Decision,
     Policy,
+    Reason,
     ReasonCode,
     Target,
 )
@@ -46,6 +48,7 @@ def test_a_harmless_image_is_encoded_as_asked(engine: Engine, paint: Paint, enco
     assert analysis.regions == ()
     assert analysis.risk_area_fraction == 0.0
     assert "48 pixels" in analysis.reasons[0].message
+    assert "of which the policy accepts less than 0.1" in analysis.reasons[0].message
 
 
 def test_a_small_region_is_paid_for_by_the_background(
@@ -110,6 +113,62 @@ def test_a_jpeg_larger_than_what_was_asked_for_is_said_so(
     assert analysis.decision is Decision.FALLBACK_JPEG
     assert _codes(analysis)[-1] is ReasonCode.JPEG_EXCEEDS_TARGET
     assert analysis.reasons[-1].message.endswith("900 were asked for.")
+
+
+def test_a_jpeg_of_just_the_bytes_that_were_asked_for_does_not_exceed_them(
+    engine: Engine, paint: Paint, encode: Encode
+) -> None:
+    content = encode(paint(256, 256, {(64, 64, 64, 64): BLUE}))
+
+    def asked(size_bytes: int) -> Analysis:
+        return engine.analyze(AnalysisRequest(content, target=Target(size_bytes=size_bytes)))
+
+    needed = asked(900).jpeg.estimated_bytes
+    assert asked(needed).jpeg.estimated_bytes == needed
+    assert ReasonCode.JPEG_EXCEEDS_TARGET not in _codes(asked(needed))
+    assert ReasonCode.JPEG_EXCEEDS_TARGET in _codes(asked(needed - 1))
+
+
+@pytest.fixture
+def evidence(engine: Engine, encode: Encode, monkeypatch: pytest.MonkeyPatch) -> Evidence:
+    """Of a picture whose rate is to be raised."""
+    seen: list[Evidence] = []
+
+    def watched(evidence: Evidence) -> tuple[Decision, tuple[Reason, ...]]:
+        seen.append(evidence)
+        return decide(evidence)
+
+    monkeypatch.setattr("riskmask.server.engine.engine.decide", watched)
+    engine.analyze(AnalysisRequest(encode(_noisy_red(256)), target=Target(bpp=0.05)))
+    [one] = seen
+    assert decide(one)[0] is Decision.RAISE_RATE
+    return one
+
+
+def test_of_a_rate_and_a_jpeg_that_cost_the_same_jpeg_is_taken(evidence: Evidence) -> None:
+    assert evidence.safe_bpp is not None
+    same = round(evidence.safe_bpp * evidence.pixels / 8)
+    for needed, decision in ((same, Decision.FALLBACK_JPEG), (same + 1, Decision.RAISE_RATE)):
+        jpeg = replace(evidence.jpeg, estimated_bytes=needed)
+        assert decide(replace(evidence, jpeg=jpeg))[0] is decision
+
+
+def test_an_error_as_likely_as_the_limit_is_a_reason(evidence: Evidence) -> None:
+    probability = evidence.damage.uniform.error_probability
+    assert probability is not None
+    codes = [reason.code for reason in decide(replace(evidence, limit=probability))[1]]
+    assert ReasonCode.ERROR_PROBABILITY in codes
+    laxer = decide(replace(evidence, limit=float(np.nextafter(probability, 1))))[1]
+    assert ReasonCode.ERROR_PROBABILITY not in [reason.code for reason in laxer]
+
+
+def test_that_a_list_of_regions_is_not_all_is_said_where_it_is_not(evidence: Evidence) -> None:
+    assert evidence.regions.count == len(evidence.regions.listed)
+    message = decide(evidence)[1][0].message
+    assert "that matter most" not in message
+    more = replace(evidence.regions, count=evidence.regions.count + 1)
+    message = decide(replace(evidence, regions=more))[1][0].message
+    assert "that matter most are listed" in message
 
 
 def test_a_safe_rate_that_costs_more_than_a_jpeg_is_not_advised(

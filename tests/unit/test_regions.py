@@ -143,6 +143,12 @@ def test_regions_come_by_risk_times_area_then_by_place(find: Find) -> None:
     assert boxes == [(8, 32), (40, 4), (4, 4), (24, 4)]
 
 
+def test_equal_regions_come_row_by_row(find: Find) -> None:
+    risk = _map(15, 20, left=np.s_[6:9, 1:4], right=np.s_[1:4, 15:18], below=np.s_[6:9, 15:18])
+    boxes = [region.box[:2] for region in find(80, 60, risk).listed]
+    assert boxes == [(60, 4), (4, 24), (60, 24)]
+
+
 def test_properties_are_means_weighted_by_risk(find: Find) -> None:
     risk = np.zeros((4, 4))
     risk[1, 1:4] = (0.9, 0.6, 0.3)
@@ -159,15 +165,25 @@ def test_properties_are_means_weighted_by_risk(find: Find) -> None:
     assert region.content.face == region.kind.amplitude == 0.0
 
 
-def test_the_safe_level_is_where_the_risk_falls_under_the_threshold(find: Find) -> None:
+@pytest.mark.parametrize("level", [0.0, 1.3, 4.0, 4.4, 4.7])
+def test_the_safe_level_is_where_the_risk_falls_under_the_threshold(
+    find: Find, level: float
+) -> None:
     # 1.0, 0.9, 0.75, 0.6, 0.45, 0.25 … crosses 0.3 at level 4.75.
-    [region] = find(16, 16, np.ones((4, 4)), level=1.3).listed
+    [region] = find(16, 16, np.ones((4, 4)), level=level).listed
     assert region.safe_level == pytest.approx(4.755, abs=0.0051)
     assert region.safe_level is not None
     assert find(16, 16, np.ones((4, 4)), level=region.safe_level).count == 0
     assert find(16, 16, np.ones((4, 4)), level=region.safe_level - 0.011).count == 1
     expected = np.exp(np.interp(region.safe_level, range(8), np.log(RATE_OF_LEVEL)))
     assert region.safe_bpp == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("threshold", "safe"), [(0.299, 4.76), (0.3012, 4.75), (0.26, 4.95)])
+def test_the_safe_level_is_the_next_hundredth(find: Find, threshold: float, safe: float) -> None:
+    """The risk falls from 0.45 to 0.25 between levels 4 and 5."""
+    [region] = find(16, 16, np.ones((4, 4)), policy=Policy(threshold=threshold)).listed
+    assert region.safe_level == pytest.approx(safe, abs=1e-9)
 
 
 def test_where_no_level_is_safe_none_is_claimed(find: Find) -> None:
