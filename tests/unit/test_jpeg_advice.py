@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -81,6 +82,30 @@ def test_the_size_of_a_large_image_is_estimated_from_bands() -> None:
     pixels = np.repeat(grey[:, :, None], 3, axis=2)
     advice = JpegAdvice(60, "4:2:0", jpeg.estimate_bytes(pixels, 60, "4:2:0"), True)
     assert advice.estimated_bytes == pytest.approx(_written(pixels, advice), rel=0.03)
+
+
+@pytest.mark.parametrize(("height", "width"), [(4000, 3000), (2016, 2000), (40_000, 160)])
+def test_of_a_large_image_four_megapixels_are_coded_from_top_to_bottom(
+    height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coded: list[NDArray[np.uint8]] = []
+
+    def watched(suffix: str, picture: NDArray[np.uint8], settings: list[int]) -> Any:
+        coded.append(picture)
+        return encode(suffix, picture, settings)
+
+    encode = cv2.imencode
+    monkeypatch.setattr("riskmask.server.engine.jpeg.cv2.imencode", watched)
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[..., 0] = (np.arange(height) * 255 // (height - 1))[:, None]
+    jpeg.estimate_bytes(pixels, 50, "4:2:0")
+    [sample] = coded
+    assert 3_500_000 < sample.shape[0] * sample.shape[1] <= 4_000_000
+    rows = sample[:, 0, 2].astype(int)  # the red of BGR says where a row comes from
+    assert (np.diff(rows) >= 0).all()
+    assert rows[0] == 0
+    assert rows[-1] >= 252
+    assert np.diff(rows).max() < 255 / 10
 
 
 @pytest.mark.parametrize("shape", [(15, 300_000), (200_001, 21), (40, 110_000)])

@@ -84,6 +84,18 @@ def test_cells_asked_for_alone_get_the_map_s_values(
         np.testing.assert_array_equal(curves.inside(cells, level), curves.at(level).ravel()[cells])
 
 
+def test_each_cell_may_have_a_level_of_its_own(predicted: Predicted, profiles: Profiles) -> None:
+    prediction = predicted(80, 60, np.random.default_rng(1).random((15, 20)))
+    prediction.content[0] = np.random.default_rng(2).random((15, 20))
+    curves = RiskCurves(prediction, profiles["hyperprior"], Policy(other_weight=0.2))
+    some = np.array([0.0, 0.4, 1.0, 2.6, 5.99, 6.0, 6.5, 7.0], np.float32)
+    levels = np.random.default_rng(3).choice(some, (15, 20))
+    mixed = curves.under(levels)
+    for level in some:
+        alike = levels == level
+        np.testing.assert_allclose(mixed[alike], curves.at(float(level))[alike], atol=1e-6)
+
+
 def test_content_weights_scale_the_risk(predicted: Predicted, profiles: Profiles) -> None:
     prediction = predicted(16, 4, np.ones((1, 4)), decay=[1.0] * 8)
     prediction.content[0, 0, 0] = 1.0  # text
