@@ -1,6 +1,7 @@
 """Whether there is a region is told without drawing it, and as if it had been drawn."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,12 +26,15 @@ def test_has_component_agrees_with_find_components(
     assert has_component(risk, threshold, smallest, width, height) == (found.count > 0)
 
 
-def test_an_area_at_the_border_counts_the_pixels_that_it_has() -> None:
-    """The last of 3 x 2 cells has 1 x 2 pixels in an image of 9 x 6."""
+@pytest.mark.parametrize(("row", "column", "pixels"), [(1, 2, 2), (0, 2, 4), (1, 1, 8), (0, 1, 16)])
+def test_an_area_at_the_border_counts_the_pixels_that_it_has(
+    row: int, column: int, pixels: int
+) -> None:
+    """Of an image of 9 x 6 the last column of cells is 1 pixel wide, the last row 2 high."""
     risk = np.zeros((2, 3), np.float32)
-    risk[1, 2] = 1.0
-    assert has_component(risk, 0.5, 2, width=9, height=6)
-    assert not has_component(risk, 0.5, 3, width=9, height=6)
+    risk[row, column] = 1.0
+    assert has_component(risk, 0.5, pixels, width=9, height=6)
+    assert not has_component(risk, 0.5, pixels + 1, width=9, height=6)
 
 
 def test_a_small_area_at_the_border_does_not_hide_a_large_one_inside() -> None:
