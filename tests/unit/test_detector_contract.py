@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from onnx import TensorProto
 
+from riskmask.model.runtime.detector_session import DetectorSession
 from riskmask.model.runtime.errors import ModelError
 from riskmask.model.runtime.predictor import Predictor
 
@@ -37,6 +39,19 @@ def test_each_breach_is_named(
 ) -> None:
     with pytest.raises(ModelError, match=sentence):
         Predictor(detector_variant(**changes), threads=1)
+
+
+def test_answers_that_leave_their_range_by_rounding_are_brought_back(
+    detector_variant: Callable[..., Path],
+) -> None:
+    decay = (1.0005, 0.9, 0.75, 0.6, 0.45, 0.25, 0.1, -0.0005)
+    session = DetectorSession(detector_variant(decay=decay), threads=1)
+    red = np.zeros((1, 256, 256, 3), np.uint8)
+    red[..., 0] = 255
+    risk = session.run(red, False)["risk"]
+    assert (risk[0, 0] == 1.0).all()
+    assert (risk[0, 1] < 1.0).all()
+    assert (risk[0, 7] == 0.0).all()
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from riskmask.model.runtime.contract import OUTPUTS
+from riskmask.model.runtime.contract import OUTPUTS, Maps
+from riskmask.model.runtime.detector_session import DetectorSession
 from riskmask.model.runtime.predictor import Predictor
+from riskmask.model.runtime.tile_batches import Batching
 from riskmask.model.runtime.tiles import Span, TileShape
 
 Pixels = NDArray[np.uint8]
@@ -93,6 +95,39 @@ def test_the_same_image_gets_the_same_bits(predictor: Predictor) -> None:
 def test_the_file_is_known_by_name_and_hash(predictor: Predictor, detector_path: Path) -> None:
     assert predictor.name == "tiny"
     assert predictor.sha256 == hashlib.sha256(detector_path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "released"),
+    [
+        (700, 700, [False]),
+        (1536, 400, [True]),
+        (1800, 1000, [False, True]),
+        (1800, 20, [False] * 2),
+    ],
+)
+def test_the_last_of_an_image_s_large_tiles_gives_the_memory_back(
+    width: int,
+    height: int,
+    released: list[bool],
+    detector_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[bool] = []
+    run = DetectorSession.run
+
+    def watched(session: DetectorSession, tiles: Pixels, release: bool) -> Maps:
+        seen.append(release)
+        return run(session, tiles, release)
+
+    predictor = Predictor(detector_path, threads=1)
+    monkeypatch.setattr(DetectorSession, "run", watched)
+    predictor.predict(np.zeros((height, width, 3), np.uint8))
+    assert seen == released
+    batched = Predictor(detector_path, threads=1, batching=Batching(2))
+    seen.clear()
+    batched.predict(np.zeros((height, width, 3), np.uint8))
+    assert seen == [any(released)]
 
 
 @pytest.mark.parametrize(

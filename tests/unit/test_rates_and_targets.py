@@ -44,8 +44,11 @@ def test_factors_cannot_make_a_finer_level_cheaper(
 ) -> None:
     odd = replace(profiles["hyperprior"], rate_factor=(1.0, 1.0, 9.0, 1.0, 1.0, 1.0, 1.0, 0.01))
     rates = RateCurves(predicted(64, 64), odd)
-    bpp = [rates.bpp(level) for level in np.linspace(0, 7, 50)]
+    levels = np.linspace(0, 7, 50)
+    bpp = [rates.bpp(level) for level in levels]
     assert all(after >= before for before, after in pairwise(bpp))
+    bits = [rates.bits(np.full(rates.shape, level, np.float32)) for level in levels]
+    assert all((after >= before * (1 - 1e-6)).all() for before, after in pairwise(bits))
 
 
 @given(level=st.floats(0, 7))
@@ -121,7 +124,7 @@ def test_a_quality_becomes_its_level(predicted: Predicted, profiles: Profiles) -
     assert resolution.reasons == ()
 
 
-@pytest.mark.parametrize(("quality", "level"), [(0, 1.0), (100, 7.0)])
+@pytest.mark.parametrize(("quality", "level"), [(0, 1.0), (4.9, 1.0), (95.1, 7.0), (100, 7.0)])
 def test_a_quality_out_of_range_is_clamped_with_a_reason(
     quality: float, level: float, predicted: Predicted, profiles: Profiles
 ) -> None:

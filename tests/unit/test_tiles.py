@@ -64,6 +64,19 @@ def test_weights_sum_to_exactly_one(extent: int, stride: int) -> None:
     assert (total == 1.0).all()
 
 
+@given(extent=EXTENT.filter(lambda extent: extent > 1536))
+def test_a_fade_begins_and_ends_without_a_kink(extent: int) -> None:
+    first = spans(extent)[0]
+    assert first.fade_out is not None
+    begin, end = first.fade_out // 4, (first.fade_out + 256) // 4
+    weights = first.weights(4).astype(np.float64)[begin:end]
+    middle = len(weights) // 2
+    assert weights[middle - 1] + weights[middle] == pytest.approx(1.0)
+    assert weights[middle - 1] - weights[middle] > 1.4 / len(weights)
+    assert 1.0 - weights[0] < 0.1 / len(weights)
+    assert weights[-1] < 0.1 / len(weights)
+
+
 @given(extent=EXTENT)
 def test_no_fewer_and_no_shorter_tiles_would_do(extent: int) -> None:
     tiles = spans(extent)
