@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import ImageFile
 
 from riskmask.model.codecs import CLASSIC, classic_codec
 from riskmask.model.codecs.base import BitstreamError
+from riskmask.model.codecs.pillow_formats import read, write
 from riskmask.model.runtime.errors import ProfileError
 from riskmask.model.runtime.profiles import packaged_profiles
 
@@ -41,6 +43,18 @@ def test_the_partner_is_the_largest_file_that_is_not_above_the_size(
         assert ladder.partner(rung.size) == rung
         assert ladder.partner(rung.size - 1) == below
     assert ladder.partner(10**9) == ladder.rungs[-1]
+
+
+@pytest.mark.parametrize(("quality", "subsampling"), [(82, "4:4:4"), (95, "4:4:4"), (93, "4:2:0")])
+def test_noise_may_need_more_bytes_than_pillow_makes_room_for(
+    quality: int, subsampling: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 2, (640, 640, 3), np.uint8) * np.uint8(255)
+    before = ImageFile.MAXBLOCK
+    stream = write(noise, "JPEG", quality=quality, optimize=True, subsampling=subsampling)
+    assert len(stream) > 640 * 640
+    assert read(stream, "JPEG").shape == noise.shape
+    assert before == ImageFile.MAXBLOCK
 
 
 @pytest.mark.parametrize("name", CLASSIC)

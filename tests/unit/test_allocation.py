@@ -106,6 +106,21 @@ def test_every_block_that_a_region_touches_reaches_its_safe_level(allocated: All
     assert allocation.feasible
 
 
+@pytest.mark.parametrize("coarsest", [0.0, 0.163, 0.288, 0.433])
+def test_a_codec_s_range_may_begin_between_two_anchors(
+    coarsest: float, predicted: Callable[..., Prediction], profiles: dict[str, CodecProfile]
+) -> None:
+    """The left block is safe from level 3 on; finer would take bits from the right one in vain."""
+    risk = np.zeros((4, 8))
+    risk[:, :4] = 0.9
+    prediction = predicted(32, 16, risk, decay=[1.0] * 3 + [0.0] * 5)
+    curves = RiskCurves(prediction, profiles["hyperprior"], Policy())
+    rates = RateCurves(prediction, profiles["hyperprior"])
+    [[left, right]] = least_damage(curves, rates, 2.3, coarsest, 7.0)
+    assert left == pytest.approx(3.0, abs=0.01)
+    assert right > coarsest + 0.1
+
+
 @settings(deadline=None, max_examples=25)
 @given(
     level=st.floats(0.5, 4.5),

@@ -82,8 +82,9 @@ def least_damage(
         The uniform image's levels where nothing else averts more at no more bits.
     """
     uniform = np.full(rates.shape, level, np.float32)
-    grid = np.arange(coarsest, finest, LEVEL_STEP)
-    grid = np.unique(np.concatenate([grid, [level, finest]]))
+    # Curves bend at the anchors, so the grid holds them wherever the codec's range begins.
+    steps = np.arange(np.ceil(coarsest / LEVEL_STEP) * LEVEL_STEP, finest, LEVEL_STEP)
+    grid = np.unique([coarsest, *steps, level, finest])
     given = _curves(curves, rates, grid)
     start = int(np.searchsorted(grid, level))
     averted = float((given.damage[start] - given.damage[-1]).sum(dtype=np.float64))
