@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +133,22 @@ def test_what_is_wrong_is_said_on_one_line(
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
     assert said in done.stderr
     assert not Path("a.jpg").exists()
+
+
+def test_what_is_not_installed_is_said_on_one_line(portrait: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.jpg"
+    without = (
+        "import runpy, sys; sys.modules['cv2'] = None; "
+        "runpy.run_module('riskmask.client', run_name='__main__')"
+    )
+    command = ["encode", portrait, "-o", out, "--for", "jpeg", "--bytes", "3000", "--uniform"]
+    done = subprocess.run(
+        [sys.executable, "-c", without, *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "encoding needs cv2: pip install 'riskmask[server,encoders]'" in done.stderr
+    assert not out.exists()

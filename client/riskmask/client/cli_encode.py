@@ -80,10 +80,13 @@ def encode(
             "--uniform codes without a hint: leave out --policy, --threshold and "
             "--max-error-probability"
         )
-    from riskmask.model.encoders import find_encoder
-    from riskmask.model.encoders.errors import EncoderError
-    from riskmask.server.engine.decode import LONGEST_SIDE, Limits, decode
-    from riskmask.server.engine.errors import EngineError
+    try:
+        from riskmask.model.encoders import find_encoder
+        from riskmask.model.encoders.errors import EncoderError
+        from riskmask.server.engine.decode import LONGEST_SIDE, Limits, decode
+        from riskmask.server.engine.errors import EngineError
+    except ModuleNotFoundError as missing:
+        fail(f"encoding needs {missing.name}: pip install 'riskmask[server,encoders]'")
 
     try:
         with errors_on_one_line(image):

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from riskmask.model import annotators as judges
-from riskmask.model import codecs, encoders, runtime
+from riskmask.model import codecs, encoders, levels, runtime
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
+from riskmask.model.data import faces as face_boxes
+from riskmask.model.data import planes
 from riskmask.model.data.items import SCENES
 from riskmask.model.data.picture_store import labelled_pictures
 from riskmask.model.data.pictures import Pictures
+from riskmask.model.evaluate import baselines, detectors
 from riskmask.model.label import faces
 from riskmask.model.runs import code_hash, file_hash, text_hash
 from riskmask.model.runtime.predictor import Predictor
@@ -56,7 +59,7 @@ from riskmask.server.engine.values import Policy
 
 SHOWN_BEST, SHOWN_WORST = 8, 4  # pairs of a target on the page
 MEASURING = (
-    *(codecs, encoders, runtime, faces),
+    *(codecs, encoders, runtime, faces, levels, planes, face_boxes, baselines, detectors),
     *(allocation, coding, fidelity, maps, sizes, cutting, trying, witnesses, words),
 )
 LIBRARIES = ("av", "dlib-bin", "imageio-ffmpeg", "jpeglib", "pytesseract", "scikit-image")

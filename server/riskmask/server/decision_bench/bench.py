@@ -13,11 +13,13 @@ from typing import Any, cast
 from tqdm import tqdm
 
 from riskmask.model import annotators as judges
-from riskmask.model import codecs, encoders, runtime
+from riskmask.model import codecs, encoders, levels, runtime
 from riskmask.model.annotators.base import RegionAnnotator
 from riskmask.model.annotators.glyphs import GlyphBank
 from riskmask.model.codecs import packaged_hyperprior
 from riskmask.model.corpus import Corpus
+from riskmask.model.data import faces as face_boxes
+from riskmask.model.data import labelled as verdicts
 from riskmask.model.data.labelled import Labelled, read_labelled
 from riskmask.model.data.picture_store import labelled_pictures
 from riskmask.model.data.pictures import Pictures
@@ -29,6 +31,7 @@ from riskmask.model.runtime.predictor import Predictor
 from riskmask.model.runtime.profiles import CodecProfile, packaged_profiles
 from riskmask.model.runtime.weights import find_weights
 from riskmask.server import engine
+from riskmask.server.closed_loop import allocation
 from riskmask.server.closed_loop import coding as files
 from riskmask.server.closed_loop import pictures as specimens
 from riskmask.server.closed_loop.coding import Coder
@@ -53,7 +56,7 @@ from riskmask.server.engine.values import Decision, Policy
 
 CONTENTS = ("text", "symbol", "face")
 MEASURING = (
-    *(codecs, encoders, runtime, faces, worker),
+    *(codecs, encoders, runtime, faces, worker, levels, verdicts, face_boxes, allocation),
     *(files, specimens, asking, coding, jpegs, jury),
 )
 
